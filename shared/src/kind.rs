@@ -188,8 +188,7 @@ impl Kind {
     pub fn part_limit(self) -> u32 {
         match self {
             Self::SecurityAlert | Self::PhoneVerification => 1,
-            // They must name the programme, the fees, the way out and the way to help (CTIA 5.1.2.1): that takes two.
-            Self::OptInConfirmation | Self::OptOutConfirmation | Self::HelpReply => 2,
+            // Promotional texts; and replies, which must name the programme, the fees, the way out and the way to help (CTIA 5.1.2.1).
             _ => 2,
         }
     }

@@ -13,7 +13,7 @@ pub struct PhoneNumber(String);
 
 /// Why a text is no phone number.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("not a phone number in E.164 form: a plus sign, then 8 to 15 digits, the first not zero")]
+#[error("not a phone number, expected E.164 form: a plus sign, then 8 to 15 digits, the first not zero")]
 pub struct NotAPhoneNumber;
 
 /// An ISO 3166-1 alpha-2 country code, such as `US`.
@@ -38,6 +38,13 @@ impl PhoneNumber {
     pub fn masked(&self) -> String {
         let hidden = self.0.len() - 3;
         format!("+{}{}", "*".repeat(hidden), &self.0[hidden + 1..])
+    }
+
+    /// Whether it is a toll-free number of the North American Numbering Plan, where the network itself obeys STOP.
+    #[must_use]
+    pub fn is_toll_free(&self) -> bool {
+        let area = self.0.strip_prefix("+1").filter(|national| national.len() == 10).map(|national| &national[..3]);
+        matches!(area, Some("800" | "833" | "844" | "855" | "866" | "877" | "888"))
     }
 
     /// The country that the number's prefix belongs to, or `None` for a prefix that no table here knows.

@@ -1,1 +1,5 @@
-//! The deployed local stack, as a test sees it.
+//! What tests share: the tables of the template in an embedded DynamoDB, queues that keep what they get, and the deployed local stack.
+
+pub mod embedded;
+pub mod stack;
+pub mod template;

@@ -1,0 +1,303 @@
+//! The gates: everything that can keep a text from being written, in one order, and why.
+//!
+//! Pure: the same case at the same instant is always decided the same.
+
+use std::cell::OnceCell;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    content::{Content, DirectMessage},
+    event::Event,
+    kind::Kind,
+    message::{Message, Status, useful_until},
+    moment,
+    money::Prices,
+    opt_out::OptOut,
+    phone::PhoneNumber,
+    recipient::{Consent, Recipient},
+    text::{self, CODE_PLACEHOLDER, House, Locale, Text, Unfit},
+};
+
+/// A gate, by the name it has in rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gate {
+    /// The record is an event of ours. One that is not goes to the dead-letter queue: it has no row.
+    Schema,
+    /// The event was not seen before. The conditional write of the row is this gate.
+    Duplicate,
+    /// We know the person, and a number of theirs.
+    Recipient,
+    /// They proved the number.
+    PhoneVerified,
+    /// The number is in a country that we may text.
+    Country,
+    /// Nobody with this number said stop.
+    OptOut,
+    /// They said yes, with this number.
+    Consent,
+    /// The master switch is on.
+    MasterSwitch,
+    /// The switch of its category is on.
+    Category,
+    /// They are not in the app, where they would see it anyway.
+    Offline,
+    /// It is still of use.
+    Expiry,
+    /// It can be put into words that we may send.
+    Content,
+    /// It is daytime where they are.
+    QuietHours,
+    /// They had few texts today.
+    UserDailyCap,
+    /// The number had few texts this hour.
+    CarrierHourlyCap,
+    /// There is money left.
+    Budget,
+}
+
+/// What a gate said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Go on.
+    Pass,
+    /// Go on: this kind of text does not meet this gate.
+    Skip,
+    /// Stop here.
+    Fail,
+}
+
+/// One gate's word, as the row keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Which gate.
+    pub gate: Gate,
+    /// What it said.
+    pub verdict: Verdict,
+    /// Why, where that is not plain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// What the house decides for everybody.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// How texts sound, and where their links may lead.
+    pub house: House,
+    /// The countries that may be texted, with what a part costs there.
+    pub prices: Prices,
+}
+
+/// Who was seen in the app this recently needs no text about a message there.
+pub const ONLINE_FOR: SignedDuration = SignedDuration::from_mins(5);
+
+/// An event and all that decides about it.
+struct Case<'a> {
+    message_id: Uuid,
+    event: &'a Event,
+    content: Content,
+    recipient: Option<&'a Recipient>,
+    opt_out: Option<&'a OptOut>,
+    rules: &'a Rules,
+    now: Timestamp,
+    useful_until: Timestamp,
+    text: OnceCell<Result<Text, Unfit>>,
+}
+
+type Judge = fn(&Case<'_>) -> Ruling;
+
+/// A gate's word before it is written down.
+enum Ruling {
+    Pass,
+    Skip(&'static str),
+    Fail(String),
+}
+
+/// The order is a contract: readers of rows rely on it.
+///
+/// `Schema` comes before this list and `Duplicate` after it, since only reading the record and writing the row can tell;
+/// `QuietHours`, `UserDailyCap`, `CarrierHourlyCap` and `Budget` have their place behind `Content`.
+const GATES: [(Gate, Judge); 10] = [
+    (Gate::Recipient, recipient),
+    (Gate::PhoneVerified, phone_verified),
+    (Gate::Country, country),
+    (Gate::OptOut, opt_out),
+    (Gate::Consent, consent),
+    (Gate::MasterSwitch, master_switch),
+    (Gate::Category, category),
+    (Gate::Offline, offline),
+    (Gate::Expiry, expiry),
+    (Gate::Content, content),
+];
+
+/// The number that `event` would be texted to, whatever the gates say of it.
+#[must_use]
+pub fn addressee<'a>(event: &'a Event, recipient: Option<&'a Recipient>) -> Option<&'a PhoneNumber> {
+    match &event.content {
+        Content::PhoneVerification(data) => Some(&data.phone),
+        _ => recipient.and_then(|recipient| recipient.phone.as_ref()),
+    }
+}
+
+/// Takes `event` through all gates, and answers with its row: `pending` if all let it through, else `suppressed` or `expired` with the gate that said no.
+#[must_use]
+pub fn decide(event: &Event, recipient: Option<&Recipient>, opt_out: Option<&OptOut>, rules: &Rules, now: Timestamp) -> Message {
+    let content = text::harmless(event.content.clone());
+    let natural_end = useful_until(&content, now);
+    let case = Case {
+        message_id: event.message_id(),
+        event,
+        content,
+        recipient,
+        opt_out,
+        rules,
+        now,
+        useful_until: event.expirytime.map_or(natural_end, |end| end.min(natural_end)),
+        text: OnceCell::new(),
+    };
+    let (gates, status) = judge(&case);
+    row(&case, gates, status)
+}
+
+fn judge(case: &Case<'_>) -> (Vec<Step>, Status) {
+    let mut steps = vec![step(Gate::Schema, Ruling::Pass), step(Gate::Duplicate, Ruling::Pass)];
+    for (gate, judge) in GATES {
+        let step = step(gate, judge(case));
+        let failed = step.verdict == Verdict::Fail;
+        steps.push(step);
+        if failed {
+            return (steps, if gate == Gate::Expiry { Status::Expired } else { Status::Suppressed });
+        }
+    }
+    (steps, Status::Pending)
+}
+
+fn step(gate: Gate, ruling: Ruling) -> Step {
+    let (verdict, detail) = match ruling {
+        Ruling::Pass => (Verdict::Pass, None),
+        Ruling::Skip(why) => (Verdict::Skip, Some(why.to_owned())),
+        Ruling::Fail(why) => (Verdict::Fail, Some(why)),
+    };
+    Step { gate, verdict, detail }
+}
+
+fn row(case: &Case<'_>, gates: Vec<Step>, status: Status) -> Message {
+    let text = case.text.get().and_then(|text| text.as_ref().ok());
+    let mut message = Message::new(case.message_id, case.content.clone(), case.useful_until, case.now).to(case.phone().cloned()).decided(status);
+    message.user_id = Some(case.event.user_id.clone());
+    message.locale = case.locale();
+    message.gates = gates;
+    message.source = Some(case.event.source.clone());
+    message.event_id = Some(case.event.id.clone());
+    message.related.clone_from(&case.event.related);
+    if let Some(text) = text {
+        message.parts = Some(text.size.parts);
+        message.encoding = Some(text.size.encoding);
+        message.estimated_price = message.country.and_then(|country| case.rules.prices.of(country)).map(|price| price.times(text.size.parts));
+        message.body = (case.kind() != Kind::PhoneVerification).then(|| text.body.clone());
+    }
+    message
+}
+
+impl Case<'_> {
+    fn kind(&self) -> Kind {
+        self.content.kind()
+    }
+
+    fn phone(&self) -> Option<&PhoneNumber> {
+        addressee(self.event, self.recipient)
+    }
+
+    fn locale(&self) -> Locale {
+        self.recipient.map(Recipient::text_locale).unwrap_or_default()
+    }
+
+    fn text(&self) -> &Result<Text, Unfit> {
+        self.text.get_or_init(|| text::render(&self.content, self.locale(), &self.rules.house, self.now, CODE_PLACEHOLDER))
+    }
+}
+
+fn recipient(case: &Case<'_>) -> Ruling {
+    match (case.kind(), case.recipient) {
+        (Kind::PhoneVerification, _) => Ruling::Skip("the event names the number"),
+        (_, None) => Ruling::Fail("no such recipient: nobody ever saved preferences for this user".into()),
+        (_, Some(recipient)) if recipient.phone.is_none() => Ruling::Fail("the recipient has no phone number".into()),
+        _ => Ruling::Pass,
+    }
+}
+
+fn phone_verified(case: &Case<'_>) -> Ruling {
+    match (case.kind(), case.recipient.and_then(Recipient::verified_phone)) {
+        (Kind::PhoneVerification, _) => Ruling::Skip("the text is what verifies the number"),
+        (_, None) => Ruling::Fail("the number was never verified".into()),
+        _ => Ruling::Pass,
+    }
+}
+
+fn country(case: &Case<'_>) -> Ruling {
+    match case.phone().and_then(PhoneNumber::country) {
+        None => Ruling::Fail("the number's prefix belongs to no country".into()),
+        Some(country) if case.rules.prices.of(country).is_none() => Ruling::Fail(format!("texts to {country} are not allowed")),
+        Some(_) => Ruling::Pass,
+    }
+}
+
+fn opt_out(case: &Case<'_>) -> Ruling {
+    match case.opt_out.and_then(|opt_out| opt_out.blocks(case.kind(), case.message_id)) {
+        Some(why) => Ruling::Fail(why),
+        None => Ruling::Pass,
+    }
+}
+
+fn consent(case: &Case<'_>) -> Ruling {
+    let Some(recipient) = case.recipient.filter(|_| case.kind() != Kind::PhoneVerification) else {
+        return Ruling::Skip("the person asked for this text");
+    };
+    match (&recipient.consent, recipient.standing_consent()) {
+        (_, Some(_)) => Ruling::Pass,
+        (None, None) => Ruling::Fail("consent was never given".into()),
+        (Some(Consent { revoked_at: Some(at), .. }), None) => Ruling::Fail(format!("consent was revoked at {}", moment::text(*at))),
+        (Some(_), None) => Ruling::Fail("consent was given for another number".into()),
+    }
+}
+
+fn master_switch(case: &Case<'_>) -> Ruling {
+    match case.kind() {
+        Kind::SecurityAlert | Kind::PhoneVerification => Ruling::Skip("always sent"),
+        _ if case.recipient.is_some_and(|recipient| recipient.sms_enabled) => Ruling::Pass,
+        _ => Ruling::Fail("texts are switched off".into()),
+    }
+}
+
+fn category(case: &Case<'_>) -> Ruling {
+    match case.kind().category() {
+        None => Ruling::Skip("has no switch of its own"),
+        Some(category) if case.recipient.is_some_and(|recipient| recipient.categories.allow(category)) => Ruling::Pass,
+        Some(category) => Ruling::Fail(format!("{} is switched off", category.as_str())),
+    }
+}
+
+fn offline(case: &Case<'_>) -> Ruling {
+    match &case.content {
+        Content::DirectMessage(DirectMessage { recipient_last_seen_at: Some(seen), .. }) if *seen > case.now - ONLINE_FOR => {
+            Ruling::Fail(format!("seen in the app at {}, less than {} minutes ago", moment::text(*seen), ONLINE_FOR.as_mins()))
+        }
+        Content::DirectMessage(_) => Ruling::Pass,
+        _ => Ruling::Skip("for direct messages only"),
+    }
+}
+
+fn expiry(case: &Case<'_>) -> Ruling {
+    if case.useful_until <= case.now { Ruling::Fail(format!("of no use since {}", moment::text(case.useful_until))) } else { Ruling::Pass }
+}
+
+fn content(case: &Case<'_>) -> Ruling {
+    match case.text() {
+        Ok(_) => Ruling::Pass,
+        Err(unfit) => Ruling::Fail(unfit.to_string()),
+    }
+}

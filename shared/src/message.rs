@@ -1,0 +1,403 @@
+//! A text on its way: its row, and the state machine that every change of it goes through.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    content::Content,
+    encoding::Encoding,
+    event::{Related, UserId},
+    gates::Step,
+    kind::{Class, Kind, Lane},
+    moment,
+    money::MicroUsd,
+    phone::{Country, PhoneNumber},
+    text::Locale,
+};
+
+/// Where a text stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Admitted, and waiting in its lane.
+    Pending,
+    /// Claimed by a sender, until the lease ends.
+    Sending,
+    /// AWS has it.
+    Sent,
+    /// The phone, or the carrier where it says no more, has it. Final.
+    Delivered,
+    /// AWS had it and could not deliver it. Final.
+    Undelivered,
+    /// AWS refused it for good. Final.
+    Failed,
+    /// AWS gave no answer: it may have gone out.
+    Unknown,
+    /// Waiting for the morning.
+    Held,
+    /// A gate said no. Final.
+    Suppressed,
+    /// It stopped being useful before it was sent. Final.
+    Expired,
+    /// It became part of a digest. Final.
+    Merged,
+}
+
+/// What can happen to a text. Behind each: the one function that makes it happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// sender: this process, and no other, may call AWS.
+    Claimed,
+    /// sender: surely not accepted, so that it may be tried again.
+    Released,
+    /// sender: AWS took it and named it.
+    Accepted,
+    /// sender: AWS refused it for good.
+    Refused,
+    /// sender: no answer came back.
+    Unanswered,
+    /// sender: the person opted out while it waited.
+    OptedOut,
+    /// sender, reconciler: it stopped being useful while it waited.
+    Lapsed,
+    /// receipts: on its way to the phone, so AWS has it.
+    Handed,
+    /// receipts: it arrived.
+    Arrived,
+    /// receipts: it will not arrive.
+    Lost,
+    /// reconciler: its lease ended without a word from the sender.
+    Abandoned,
+    /// reconciler: it may have gone out, and its kind's policy is to send it again.
+    Retried,
+    /// reconciler: the quiet hours are over.
+    Due,
+    /// reconciler: a digest has it.
+    Merged,
+}
+
+impl Status {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Pending,
+        Self::Sending,
+        Self::Sent,
+        Self::Delivered,
+        Self::Undelivered,
+        Self::Failed,
+        Self::Unknown,
+        Self::Held,
+        Self::Suppressed,
+        Self::Expired,
+        Self::Merged,
+    ];
+
+    /// The name in rows and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Undelivered => "undelivered",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Held => "held",
+            Self::Suppressed => "suppressed",
+            Self::Expired => "expired",
+            Self::Merged => "merged",
+        }
+    }
+
+    /// Whether nothing can change it any more.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Delivered | Self::Undelivered | Self::Failed | Self::Suppressed | Self::Expired | Self::Merged)
+    }
+
+    /// The status after `change`, or `None` if the change changes nothing.
+    ///
+    /// Queues and receipts repeat themselves and overtake each other, so a change that comes twice or late is everyday life here, not an error.
+    #[must_use]
+    pub fn after(self, change: Change) -> Option<Self> {
+        match (self, change) {
+            (Self::Pending, Change::Claimed) => Some(Self::Sending),
+            (Self::Sending, Change::Released) => Some(Self::Pending),
+            (Self::Sending, Change::Accepted) => Some(Self::Sent),
+            (Self::Sending, Change::Refused) => Some(Self::Failed),
+            (Self::Sending, Change::Unanswered | Change::Abandoned) => Some(Self::Unknown),
+            (Self::Sending | Self::Held, Change::OptedOut) => Some(Self::Suppressed),
+            (Self::Sending | Self::Held, Change::Lapsed) => Some(Self::Expired),
+            // A receipt may overtake the sender's own note that it sent, and may come when a second try is under way already.
+            (Self::Pending | Self::Sending | Self::Unknown, Change::Handed) => Some(Self::Sent),
+            (Self::Pending | Self::Sending | Self::Unknown | Self::Sent, Change::Arrived) => Some(Self::Delivered),
+            (Self::Pending | Self::Sending | Self::Unknown | Self::Sent, Change::Lost) => Some(Self::Undelivered),
+            (Self::Unknown, Change::Retried) | (Self::Held, Change::Due) => Some(Self::Pending),
+            (Self::Held, Change::Merged) => Some(Self::Merged),
+            _ => None,
+        }
+    }
+}
+
+impl Change {
+    /// The statuses that this change leads out of, and the one it leads to. The stores make their conditions of it.
+    #[must_use]
+    pub fn edge(self) -> (Vec<Status>, Option<Status>) {
+        let from = Status::ALL.into_iter().filter(|status| status.after(self).is_some()).collect::<Vec<_>>();
+        let to = from.first().and_then(|status| status.after(self));
+        (from, to)
+    }
+}
+
+/// One line of a row's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entered {
+    /// The status it took.
+    pub status: Status,
+    /// When.
+    #[serde(with = "moment")]
+    pub at: Timestamp,
+}
+
+/// The row of a text in the messages table: everything about it but a code.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its key: UUID v5 of the event's source and id, or of what else caused it.
+    pub message_id: Uuid,
+    /// Whom it is for, where that is known: a stranger may ask for HELP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// `type` and `data`.
+    #[serde(flatten)]
+    pub content: Content,
+    /// Promotional or transactional.
+    pub class: Class,
+    /// The queue it waits in.
+    pub lane: Lane,
+    /// The whole number; none where the recipient has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<PhoneNumber>,
+    /// The number as people may see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_masked: Option<String>,
+    /// The country of the number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<Country>,
+    /// The language of the text.
+    pub locale: Locale,
+    /// Where it stands.
+    pub status: Status,
+    /// How it came there, oldest first.
+    pub changes: Vec<Entered>,
+    /// What decided it, in order.
+    pub gates: Vec<Step>,
+    /// The words: those last sent, or those that would be sent now. None where a code is in them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Message parts of the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<u32>,
+    /// Encoding of the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<Encoding>,
+    /// How often a sender claimed it.
+    #[serde(default)]
+    pub attempts: u32,
+    /// AWS's `MessageId` of the last accepted attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_message_id: Option<String>,
+    /// What it should cost, in micro-USD.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_price: Option<MicroUsd>,
+    /// What AWS charges for it, without the carrier's fee, in micro-USD.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<MicroUsd>,
+    /// What the carrier charges for it, in micro-USD.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier_fee: Option<MicroUsd>,
+    /// The carrier that took it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<String>,
+    /// AWS's `messageStatus` of the last receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery_status: Option<String>,
+    /// AWS's `messageStatusDescription` of the last receipt, or the reason why a sender did not send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery_detail: Option<String>,
+    /// The event's `source`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The event's `id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
+    /// The thing it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub related: Option<Related>,
+    /// When it stops being useful.
+    #[serde(with = "moment")]
+    pub useful_until: Timestamp,
+    /// Until when the sender that claimed it is alone with it.
+    #[serde(default, with = "moment::option", skip_serializing_if = "Option::is_none")]
+    pub lease_until: Option<Timestamp>,
+    /// When the row was written.
+    #[serde(with = "moment")]
+    pub created_at: Timestamp,
+    /// When it last changed.
+    #[serde(with = "moment")]
+    pub updated_at: Timestamp,
+    /// When DynamoDB may forget it: epoch seconds.
+    pub expires_at: i64,
+}
+
+/// How long a row is kept: what was sent and why stays provable for a bit over a year.
+const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
+
+impl Message {
+    /// A row that a function is about to write, not yet decided: `pending`, with no number, gates or words.
+    #[must_use]
+    pub fn new(message_id: Uuid, content: Content, useful_until: Timestamp, now: Timestamp) -> Self {
+        let kind = content.kind();
+        Self {
+            message_id,
+            user_id: None,
+            content,
+            class: kind.class(),
+            lane: kind.lane(),
+            phone: None,
+            phone_masked: None,
+            country: None,
+            locale: Locale::default(),
+            status: Status::Pending,
+            changes: vec![Entered { status: Status::Pending, at: now }],
+            gates: Vec::new(),
+            body: None,
+            parts: None,
+            encoding: None,
+            attempts: 0,
+            provider_message_id: None,
+            estimated_price: None,
+            price: None,
+            carrier_fee: None,
+            carrier: None,
+            delivery_status: None,
+            delivery_detail: None,
+            source: None,
+            event_id: None,
+            related: None,
+            useful_until,
+            lease_until: None,
+            created_at: now,
+            updated_at: now,
+            expires_at: (now + KEPT).as_second(),
+        }
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.content.kind()
+    }
+
+    /// The same row, for `phone`.
+    #[must_use]
+    pub fn to(mut self, phone: Option<PhoneNumber>) -> Self {
+        self.phone_masked = phone.as_ref().map(PhoneNumber::masked);
+        self.country = phone.as_ref().and_then(PhoneNumber::country);
+        self.phone = phone;
+        self
+    }
+
+    /// The same row, born with another status than `pending`.
+    #[must_use]
+    pub fn decided(mut self, status: Status) -> Self {
+        self.status = status;
+        self.changes = vec![Entered { status, at: self.created_at }];
+        self
+    }
+}
+
+/// When a text of this content stops being useful, if its event does not say it.
+#[must_use]
+pub fn useful_until(content: &Content, now: Timestamp) -> Timestamp {
+    let hours = |hours| now + SignedDuration::from_hours(hours);
+    match content {
+        Content::BattleReminder(data) => data.ends_at,
+        Content::PhoneVerification(_) => now + CODE_LIFE,
+        // "Presumed fine if sent within five minutes" (47 CFR 64.1200(a)(12)).
+        Content::OptOutConfirmation(_) => now + SignedDuration::from_mins(5),
+        Content::OptInConfirmation {} | Content::HelpReply {} => hours(1),
+        // A streak ends with the day.
+        Content::StreakAlert(_) => hours(12),
+        Content::DirectMessage(_) => hours(24),
+        Content::BattleInvitation(_) | Content::BattleResult(_) | Content::AchievementUnlock(_) | Content::SecurityAlert(_) => hours(24),
+    }
+}
+
+/// How long a verification code lives.
+pub const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
+
+#[cfg(test)]
+mod tests {
+    use super::{Change, Status};
+
+    const CHANGES: [Change; 14] = [
+        Change::Claimed,
+        Change::Released,
+        Change::Accepted,
+        Change::Refused,
+        Change::Unanswered,
+        Change::OptedOut,
+        Change::Lapsed,
+        Change::Handed,
+        Change::Arrived,
+        Change::Lost,
+        Change::Abandoned,
+        Change::Retried,
+        Change::Due,
+        Change::Merged,
+    ];
+
+    #[test]
+    fn the_whole_machine_on_one_page() {
+        #[rustfmt::skip]
+        let table = [
+            //            Claimed  Released Accepted Refused Unanswered OptedOut    Lapsed   Handed  Arrived    Lost         Abandoned  Retried  Due      Merged
+            "Pending      Sending  ·        ·        ·       ·          ·           ·        Sent    Delivered  Undelivered  ·          ·        ·        ·",
+            "Sending      ·        Pending  Sent     Failed  Unknown    Suppressed  Expired  Sent    Delivered  Undelivered  Unknown    ·        ·        ·",
+            "Sent         ·        ·        ·        ·       ·          ·           ·        ·       Delivered  Undelivered  ·          ·        ·        ·",
+            "Delivered    ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
+            "Undelivered  ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
+            "Failed       ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
+            "Unknown      ·        ·        ·        ·       ·          ·           ·        Sent    Delivered  Undelivered  ·          Pending  ·        ·",
+            "Held         ·        ·        ·        ·       ·          Suppressed  Expired  ·       ·          ·            ·          ·        Pending  Merged",
+            "Suppressed   ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
+            "Expired      ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
+            "Merged       ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
+        ];
+        for (status, row) in Status::ALL.into_iter().zip(table) {
+            let real = CHANGES.map(|change| status.after(change).map_or("·".to_owned(), |to| format!("{to:?}")));
+            let written = row.split_whitespace().collect::<Vec<_>>();
+            assert_eq!(written[0], format!("{status:?}"));
+            assert_eq!(written[1..], real, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn every_change_leads_to_one_status() {
+        for change in CHANGES {
+            let (from, to) = change.edge();
+            assert!(!from.is_empty(), "{change:?} is never possible");
+            assert!(from.iter().all(|status| status.after(change) == to), "{change:?} leads to several statuses");
+        }
+    }
+
+    #[test]
+    fn a_final_status_never_yields() {
+        for status in Status::ALL {
+            let yields = CHANGES.iter().any(|change| status.after(*change).is_some());
+            assert_eq!(status.is_final(), !yields, "{status:?}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The tables: one concrete struct round the DynamoDB client for each.
+//!
+//! A conditional write is the lock here; nothing is read before it, and its outcome carries what the next step needs.
+
+mod messages;
+mod opt_outs;
+mod recipients;
+mod replies;
+mod verifications;
+
+use std::collections::HashMap;
+
+use anyhow::Context;
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, KeysAndAttributes},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value};
+
+pub use messages::{Changed, Messages, Notes, Written};
+pub use opt_outs::OptOuts;
+pub use recipients::{Ledger, Recipients};
+pub use replies::{Begun, Replies, Reply};
+pub use verifications::Verifications;
+
+/// A DynamoDB item.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// What a `BatchGetItem` brought.
+#[derive(Debug)]
+pub struct Batch<T> {
+    /// The rows that are there.
+    pub found: Vec<T>,
+    /// Keys that DynamoDB did not get to: whether they have rows is not known.
+    pub unprocessed: Vec<String>,
+}
+
+/// One `BatchGetItem` for the rows of `table` whose string key `key` is among `values`; none at all for no values. At most 100 values.
+async fn batch_get<T: DeserializeOwned>(client: &Client, table: &str, key: &str, values: Vec<String>) -> anyhow::Result<Batch<T>> {
+    if values.is_empty() {
+        return Ok(Batch { found: Vec::new(), unprocessed: Vec::new() });
+    }
+    let keys = values.into_iter().map(|value| Item::from([(key.to_owned(), AttributeValue::S(value))])).collect();
+    let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build()?;
+    let answer = client.batch_get_item().request_items(table, wanted).send().await.with_context(|| format!("BatchGetItem on {table}"))?;
+    let rows = answer.responses.and_then(|mut tables| tables.remove(table)).unwrap_or_default();
+    let found = rows.into_iter().map(|row| from_item(row).with_context(|| format!("a row of {table}"))).collect::<Result<_, _>>()?;
+    let left = answer.unprocessed_keys.and_then(|mut tables| tables.remove(table));
+    let unprocessed = left.into_iter().flat_map(|left| left.keys).filter_map(|mut item| item.remove(key)?.as_s().ok().cloned()).collect();
+    Ok(Batch { found, unprocessed })
+}
+
+fn attribute(value: impl Serialize) -> anyhow::Result<AttributeValue> {
+    to_attribute_value(value).context("a value that DynamoDB cannot hold")
+}
+
+fn row<T: DeserializeOwned>(item: Item, table: &str) -> anyhow::Result<T> {
+    from_item(item).with_context(|| format!("a row of {table}"))
+}

@@ -1,0 +1,54 @@
+//! The opt-outs table.
+
+use anyhow::Context;
+use aws_sdk_dynamodb::{Client, error::SdkError, operation::put_item::PutItemError, types::AttributeValue};
+use serde_dynamo::aws_sdk_dynamodb_1::to_item;
+
+use super::{Batch, Item, batch_get, row};
+use crate::{moment, opt_out::OptOut, phone::PhoneNumber};
+
+/// The opt-outs table.
+#[derive(Debug, Clone)]
+pub struct OptOuts {
+    client: Client,
+    table: String,
+}
+
+impl OptOuts {
+    /// Over `table`.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// The rows of `phones`, by one `BatchGetItem`.
+    pub async fn batch(&self, phones: impl IntoIterator<Item = &PhoneNumber>) -> anyhow::Result<Batch<OptOut>> {
+        batch_get(&self.client, &self.table, "phone", phones.into_iter().map(|phone| phone.as_e164().to_owned()).collect()).await
+    }
+
+    /// The row of `phone`, as it is at this moment.
+    pub async fn get(&self, phone: &PhoneNumber) -> anyhow::Result<Option<OptOut>> {
+        let key = Item::from([("phone".to_owned(), AttributeValue::S(phone.as_e164().to_owned()))]);
+        let answer = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true).send().await;
+        let item = answer.with_context(|| format!("GetItem on {}", self.table))?.item;
+        item.map(|item| row(item, &self.table)).transpose()
+    }
+
+    /// Writes the row, unless what is there was said later. Answers whether it was written: what a person said last is what counts, in whatever order it comes to us.
+    pub async fn say(&self, opt_out: &OptOut) -> anyhow::Result<bool> {
+        let said = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(to_item(opt_out)?))
+            .condition_expression("attribute_not_exists(phone) OR updated_at <= :now")
+            .expression_attribute_values(":now", AttributeValue::S(moment::text(opt_out.updated_at)))
+            .send()
+            .await;
+        match said.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(true),
+            Err(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+            Err(error) => Err(error).with_context(|| format!("PutItem on {}", self.table)),
+        }
+    }
+}
