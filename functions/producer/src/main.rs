@@ -1,2 +1,35 @@
-//! Wiring.
-fn main() {}
+//! The producer: events in, decided rows and send jobs out.
+
+mod producer;
+#[cfg(test)]
+mod tests;
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use sms::{
+    gates::Rules,
+    lambda::{DeadLetters, SqsEvent, house, sdk, setting, start_log, whole_batch},
+    queues::Lanes,
+    stores::{Messages, OptOuts, Recipients, Verifications},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    start_log();
+    let sdk = sdk().await;
+    let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
+    let producer = producer::Producer {
+        recipients: Recipients::new(dynamodb.clone(), setting("RECIPIENTS_TABLE")?),
+        opt_outs: OptOuts::new(dynamodb.clone(), setting("OPT_OUTS_TABLE")?),
+        messages: Messages::new(dynamodb.clone(), setting("MESSAGES_TABLE")?),
+        verifications: Verifications::new(dynamodb, setting("VERIFICATIONS_TABLE")?),
+        lanes: Lanes::new(aws_sdk_sqs::Client::new(&sdk), setting("URGENT_QUEUE_URL")?, setting("BULK_QUEUE_URL")?),
+        rules: Rules { house: house()?, prices: setting("PRICES")? },
+    };
+    let dead = DeadLetters::from_environment(&sdk)?;
+    run(service_fn(async |event: LambdaEvent<SqsEvent>| {
+        let now = jiff::Timestamp::now();
+        let admit = async |bodies: &[&str]| producer.admit(bodies, now, producer::random).await;
+        Ok::<_, Error>(whole_batch(event.payload, &dead, admit).await)
+    }))
+    .await
+}

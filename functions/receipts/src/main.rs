@@ -1,2 +1,28 @@
-//! Wiring.
-fn main() {}
+//! The receipts function: delivery events in, settled rows out.
+
+mod receipts;
+#[cfg(test)]
+mod tests;
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use sms::{
+    lambda::{DeadLetters, SqsEvent, each_record, sdk, setting, start_log},
+    queues::OptOutOrders,
+    stores::Messages,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    start_log();
+    let sdk = sdk().await;
+    let receipts = receipts::Receipts {
+        messages: Messages::new(aws_sdk_dynamodb::Client::new(&sdk), setting("MESSAGES_TABLE")?),
+        orders: OptOutOrders::new(aws_sdk_sqs::Client::new(&sdk), setting("INBOUND_QUEUE_URL")?),
+    };
+    let dead = DeadLetters::from_environment(&sdk)?;
+    run(service_fn(async |event: LambdaEvent<SqsEvent>| {
+        let record = async |body: &str| receipts.record(body, jiff::Timestamp::now()).await;
+        Ok::<_, Error>(each_record(event.payload, &dead, record).await)
+    }))
+    .await
+}

@@ -1,0 +1,132 @@
+//! Decides about a batch of events: one read for the people, one for the opt-outs, one write a row, one batch a lane.
+
+use std::collections::{HashMap, HashSet};
+
+use anyhow::{Context, anyhow};
+use jiff::Timestamp;
+use sms::{
+    event::{Event, UserId},
+    gates::{self, Rules, Verdict},
+    kind::{Kind, Lane},
+    message::{Message, Status},
+    opt_out::OptOut,
+    phone::PhoneNumber,
+    queues::Lanes,
+    recipient::Recipient,
+    stores::{Messages, OptOuts, Recipients, Verifications, Written},
+    verification::Verification,
+};
+use tracing::info;
+use uuid::Uuid;
+
+/// Takes events, and lets those through that every gate lets through.
+pub struct Producer {
+    pub recipients: Recipients,
+    pub opt_outs: OptOuts,
+    pub messages: Messages,
+    pub verifications: Verifications,
+    pub lanes: Lanes,
+    pub rules: Rules,
+}
+
+/// 128 bits from the operating system's cryptographic random number generator.
+pub fn random() -> anyhow::Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no random numbers: {error}"))?;
+    Ok(bytes)
+}
+
+impl Producer {
+    /// Decides about every event of a batch, in its order. `Err` for one says that it was not decided, or not enqueued, and is to come again; the others are done with.
+    pub async fn admit(&self, bodies: &[&str], now: Timestamp, random: fn() -> anyhow::Result<[u8; 16]>) -> Vec<anyhow::Result<()>> {
+        let events = bodies.iter().map(|body| Event::parse(body).map_err(anyhow::Error::from)).collect::<Vec<_>>();
+        let people = match self.people(events.iter().flatten()).await {
+            Ok(people) => people,
+            Err(error) => return events.into_iter().map(|event| event.and(Err(anyhow!("{error:#}")))).collect(),
+        };
+        let admitted = futures::future::join_all(events.into_iter().map(async |event| self.admit_one(&event?, &people, now, random).await)).await;
+        self.enqueue(admitted).await
+    }
+
+    /// Decides about one event and writes its row; answers with the job that is to be enqueued, if there is one.
+    async fn admit_one(
+        &self,
+        event: &Event,
+        people: &People,
+        now: Timestamp,
+        random: fn() -> anyhow::Result<[u8; 16]>,
+    ) -> anyhow::Result<Option<(Uuid, Lane)>> {
+        let (recipient, opt_out) = people.of(event)?;
+        let message = gates::decide(event, recipient, opt_out, &self.rules, now);
+        if message.kind() == Kind::PhoneVerification && message.status == Status::Pending {
+            self.prepare_code(event, &message, random()?, now).await?;
+        }
+        let row = match self.messages.write(&message).await? {
+            Written::New => message,
+            // A repeat, or a try after a crash between the row and its lane. A second job for a pending row does no harm: one sender wins its claim.
+            Written::Repeat(row) => {
+                info!(message.id = %row.message_id, message.status = row.status.as_str(), "the event was seen before");
+                *row
+            }
+        };
+        log(&row);
+        Ok((row.status == Status::Pending).then_some((row.message_id, row.lane)))
+    }
+
+    /// What a code will be made from; before the row, so that no sender finds a row without it.
+    async fn prepare_code(&self, event: &Event, message: &Message, random: [u8; 16], now: Timestamp) -> anyhow::Result<()> {
+        let phone = message.phone.clone().context("a verification without a number")?;
+        self.verifications.write(&Verification::new(message.message_id, event.user_id.clone(), phone, random, now)).await
+    }
+
+    async fn enqueue(&self, admitted: Vec<anyhow::Result<Option<(Uuid, Lane)>>>) -> Vec<anyhow::Result<()>> {
+        let mut jobs = admitted.iter().flatten().flatten().copied().collect::<Vec<_>>();
+        let mut seen = HashSet::new();
+        jobs.retain(|(id, _)| seen.insert(*id));
+        let failed = self.lanes.enqueue(&jobs).await.into_iter().map(|(id, error)| (id, format!("{error:#}"))).collect::<HashMap<_, _>>();
+        let result = |job: Option<(Uuid, Lane)>| match job.and_then(|(id, _)| failed.get(&id)) {
+            Some(error) => Err(anyhow!("{error}")),
+            None => Ok(()),
+        };
+        admitted.into_iter().map(|admitted| result(admitted?)).collect()
+    }
+
+    /// All that the gates want to know of the people in a batch, by two reads.
+    async fn people<'a>(&self, events: impl Iterator<Item = &'a Event> + Clone) -> anyhow::Result<People> {
+        let users = events.clone().map(|event| &event.user_id).collect::<HashSet<_>>();
+        let recipients = self.recipients.batch(users).await?;
+        let mut people = People {
+            recipients: recipients.found.into_iter().map(|recipient| (recipient.user_id.clone(), recipient)).collect(),
+            opt_outs: HashMap::new(),
+            unread: recipients.unprocessed.into_iter().collect(),
+        };
+        let phones = events.filter_map(|event| gates::addressee(event, people.recipients.get(&event.user_id))).collect::<HashSet<_>>();
+        let opt_outs = self.opt_outs.batch(phones).await?;
+        people.opt_outs = opt_outs.found.into_iter().map(|opt_out| (opt_out.phone.clone(), opt_out)).collect();
+        people.unread.extend(opt_outs.unprocessed);
+        Ok(people)
+    }
+}
+
+/// The people of a batch.
+struct People {
+    recipients: HashMap<UserId, Recipient>,
+    opt_outs: HashMap<PhoneNumber, OptOut>,
+    /// Users and numbers that DynamoDB did not get to: about them nothing can be decided now.
+    unread: HashSet<String>,
+}
+
+impl People {
+    fn of(&self, event: &Event) -> anyhow::Result<(Option<&Recipient>, Option<&OptOut>)> {
+        let recipient = self.recipients.get(&event.user_id);
+        let phone = gates::addressee(event, recipient);
+        let unread = self.unread.contains(event.user_id.as_str()) || phone.is_some_and(|phone| self.unread.contains(phone.as_e164()));
+        anyhow::ensure!(!unread, "DynamoDB did not get to this recipient");
+        Ok((recipient, phone.and_then(|phone| self.opt_outs.get(phone))))
+    }
+}
+
+fn log(row: &Message) {
+    let refused = row.gates.iter().find(|step| step.verdict == Verdict::Fail).map(|step| format!("{:?}", step.gate));
+    info!(message.id = %row.message_id, message.kind = row.kind().as_str(), message.status = row.status.as_str(), refused, "decided");
+}

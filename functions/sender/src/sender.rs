@@ -1,0 +1,188 @@
+//! Sends one text, once: claim, look again, call, write down what came of it.
+
+use anyhow::Context;
+use jiff::{SignedDuration, Timestamp};
+use sms::{
+    content::Content,
+    kind::Kind,
+    lambda::{TryLater, backoff, jitter, unreadable},
+    message::{Change, Message},
+    money::Prices,
+    phone::{Country, PhoneNumber},
+    provider::{Answer, Dispatch, LONGEST_CALL, Provider},
+    queues::{OptOutOrder, OptOutOrders, SendJob},
+    secrets::Secret,
+    stores::{Changed, Messages, Notes, OptOuts, Verifications},
+    text::{self, House, Text},
+    verification::CodeSecret,
+};
+use tracing::{info, warn};
+
+/// Sends texts.
+pub struct Sender {
+    pub messages: Messages,
+    pub opt_outs: OptOuts,
+    pub verifications: Verifications,
+    pub provider: Provider,
+    pub orders: OptOutOrders,
+    pub code_secret: Secret<CodeSecret>,
+    pub house: House,
+    pub prices: Prices,
+}
+
+/// How long a claim holds: longer than the function may run, so that nobody takes over from a sender that still lives.
+const LEASE: SignedDuration = SignedDuration::from_secs(60);
+
+/// AWS's shortest `TimeToLive`: what is of use for less is not sent any more.
+const SHORTEST_LIFE: SignedDuration = SignedDuration::from_secs(5);
+
+/// A claimed text, after the last look at it.
+enum Look {
+    Send { text: Text, phone: PhoneNumber, country: Country },
+    OptedOut(String),
+    Lapsed,
+    Unfit(String),
+}
+
+impl Sender {
+    /// Sends the text of one job, unless somebody else has it.
+    ///
+    /// `Err` says that the text surely did not go out because of this call, and that the job is to come again; a text that may have gone out is `Ok`.
+    pub async fn send(&self, job: &str, deadline: Timestamp, clock: fn() -> Timestamp) -> anyhow::Result<()> {
+        let job: SendJob = serde_json::from_str(job).map_err(|error| unreadable("a send job", &error))?;
+        if deadline < clock() + SignedDuration::try_from(LONGEST_CALL)? {
+            return Err(TryLater { reason: "too little time left for a call".into(), after: std::time::Duration::ZERO }.into());
+        }
+        let now = clock();
+        let lease = Notes::default().with("lease_until", sms::moment::text(now + LEASE))?;
+        let message = match self.messages.change(job.message_id, Change::Claimed, None, lease, now).await? {
+            Changed::Yes(message) => *message,
+            Changed::No(Some(row)) => {
+                info!(message.id = %job.message_id, message.status = row.status.as_str(), "nothing to send");
+                return Ok(());
+            }
+            Changed::No(None) => anyhow::bail!("the job's message has no row"),
+        };
+        match self.look_again(&message, clock()).await {
+            Ok(look) => self.act(&message, look, clock).await,
+            Err(error) => {
+                self.conclude(&message, Change::Released, Notes::default(), clock()).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// What held when the row was written may hold no more: the person may have opted out, the moment may be past.
+    async fn look_again(&self, message: &Message, now: Timestamp) -> anyhow::Result<Look> {
+        let phone = message.phone.clone().context("a pending message without a number")?;
+        let country = message.country.context("a pending message without a country")?;
+        let opt_out = self.opt_outs.get(&phone).await?;
+        if let Some(why) = opt_out.and_then(|opt_out| opt_out.blocks(message.kind(), message.message_id)) {
+            return Ok(Look::OptedOut(why));
+        }
+        if message.useful_until < now + SHORTEST_LIFE {
+            return Ok(Look::Lapsed);
+        }
+        let code = self.code(message).await?;
+        Ok(match text::render(&message.content, message.locale, &self.house, now, code.as_deref().unwrap_or(text::CODE_PLACEHOLDER)) {
+            Ok(text) => Look::Send { text, phone, country },
+            Err(unfit) => Look::Unfit(unfit.to_string()),
+        })
+    }
+
+    /// The code of a verification, made anew: it is not written anywhere.
+    async fn code(&self, message: &Message) -> anyhow::Result<Option<String>> {
+        if message.kind() != Kind::PhoneVerification {
+            return Ok(None);
+        }
+        let verification = self.verifications.get(message.message_id).await?.context("a code's message without its verification")?;
+        Ok(Some(verification.code(self.code_secret.get().await?)))
+    }
+
+    async fn act(&self, message: &Message, look: Look, clock: fn() -> Timestamp) -> anyhow::Result<()> {
+        match look {
+            Look::Send { text, phone, country } => {
+                let answer = self.call(message, &text, &phone, country, clock()).await;
+                self.write_down(message, &text, answer, clock()).await?;
+            }
+            Look::OptedOut(why) => self.conclude(message, Change::OptedOut, detail(&why)?, clock()).await?,
+            Look::Lapsed => self.conclude(message, Change::Lapsed, detail("of no use any more when its turn came")?, clock()).await?,
+            Look::Unfit(why) => self.conclude(message, Change::Refused, detail(&why)?, clock()).await?,
+        }
+        self.close_the_door(message).await
+    }
+
+    async fn call(&self, message: &Message, text: &Text, phone: &PhoneNumber, country: Country, now: Timestamp) -> Answer {
+        let time_to_live = (message.useful_until - now).total(jiff::Unit::Second).map_or(5, |seconds| seconds as u64);
+        let dispatch = Dispatch {
+            message_id: message.message_id,
+            phone,
+            country,
+            body: &text.body,
+            parts: text.size.parts,
+            class: message.class,
+            time_to_live: std::time::Duration::from_secs(time_to_live),
+        };
+        self.provider.send(&dispatch).await
+    }
+
+    /// Writes the outcome of the call. If that fails the row stays `sending`: the receipt, which carries our id, settles it, and no sender sends it again.
+    async fn write_down(&self, message: &Message, text: &Text, answer: Answer, now: Timestamp) -> anyhow::Result<()> {
+        let price = message.country.and_then(|country| self.prices.of(country)).map(|price| price.times(text.size.parts));
+        let body = (message.kind() != Kind::PhoneVerification).then_some(&text.body);
+        let sent = Notes::default()
+            .with("body", body)?
+            .with("parts", text.size.parts)?
+            .with("encoding", text.size.encoding)?
+            .with("estimated_price", price)?;
+        match answer {
+            Answer::Accepted(id) => self.accepted(message, sent.with("provider_message_id", id)?, now).await,
+            Answer::Refused { reason, opted_out } => {
+                if let Some(phone) = message.phone.clone().filter(|_| opted_out) {
+                    self.orders.give(&OptOutOrder::Blocked { phone, reason: reason.clone(), at: now }).await?;
+                }
+                self.conclude(message, Change::Refused, sent.with("delivery_detail", reason)?, now).await
+            }
+            Answer::Unanswered(why) => self.conclude(message, Change::Unanswered, sent.with("delivery_detail", why)?, now).await,
+            Answer::NotAccepted(reason) => {
+                self.conclude(message, Change::Released, detail(&reason)?, now).await?;
+                Err(TryLater { reason, after: backoff(message.attempts, jitter()) }.into())
+            }
+        }
+    }
+
+    /// AWS has it. If a receipt overtook this note, the status stays what the receipt made it, and the rest is still written down.
+    async fn accepted(&self, message: &Message, notes: Notes, now: Timestamp) -> anyhow::Result<()> {
+        let changed = self.messages.change(message.message_id, Change::Accepted, Some(message.attempts), notes.clone(), now).await?;
+        if let Changed::No(Some(row)) = changed {
+            self.messages.note(message.message_id, row.status, notes, now).await?;
+        }
+        info!(message.id = %message.message_id, message.kind = message.kind().as_str(), message.status = "sent", "sent");
+        Ok(())
+    }
+
+    async fn conclude(&self, message: &Message, change: Change, notes: Notes, now: Timestamp) -> anyhow::Result<()> {
+        let id = message.message_id;
+        match self.messages.change(id, change, Some(message.attempts), notes, now).await? {
+            Changed::Yes(row) => {
+                info!(message.id = %id, message.kind = row.kind().as_str(), message.status = row.status.as_str(), row.delivery_detail, "settled")
+            }
+            Changed::No(_) => warn!(message.id = %id, ?change, "came too late: the row is settled already"),
+        }
+        Ok(())
+    }
+
+    /// After the one confirmation of an opt-out, whatever became of it, AWS's own list may have the number.
+    async fn close_the_door(&self, message: &Message) -> anyhow::Result<()> {
+        match (&message.content, &message.phone) {
+            (Content::OptOutConfirmation(confirmation), Some(phone)) if confirmation.categories.is_empty() => {
+                self.orders.give(&OptOutOrder::Confirmed { phone: phone.clone() }).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn detail(why: &str) -> anyhow::Result<Notes> {
+    Notes::default().with("delivery_detail", why)
+}

@@ -1,0 +1,279 @@
+//! Jobs in; texts, rows and orders out: against the simulator of AWS, with the real SDK in between.
+
+use aws_smithy_http_client::test_util::infallible_client_fn;
+use jiff::{SignedDuration, Timestamp};
+use journeys::embedded::{Embedded, sdk};
+use serde_json::json;
+use simulator::{Faults, Running};
+use sms::{
+    consent::Method,
+    content::{BattleInvitation, Content, OptOutConfirmation, PhoneVerification, StreakAlert},
+    event::UserId,
+    lambda::TryLater,
+    message::{Change, Message, Status},
+    money::MicroUsd,
+    opt_out::OptOut,
+    provider::Provider,
+    queues::OptOutOrders,
+    secrets::Secret,
+    stores::{Messages, Notes, OptOuts, Verifications},
+    text::House,
+    verification::{CodeSecret, Verification},
+};
+use uuid::Uuid;
+
+use crate::sender::Sender;
+
+const PHONE: &str = "+12025550101";
+
+struct Stage {
+    embedded: Embedded,
+    simulator: Running,
+    sender: Sender,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        let simulator = Running::start(simulator::Config::default()).await.expect("simulator");
+        let url = simulator.url();
+        Self::with_provider_at(simulator, &url).await
+    }
+
+    async fn with_provider_at(simulator: Running, url: &str) -> Self {
+        let embedded = Embedded::start().await.expect("embedded");
+        let dynamodb = || embedded.dynamodb.clone();
+        let vault = sdk("http://127.0.0.1:9")
+            .into_builder()
+            .http_client(infallible_client_fn(|_| {
+                http::Response::builder().status(200).body(json!({"SecretString": "s".repeat(64)}).to_string()).expect("response")
+            }))
+            .build();
+        let sender = Sender {
+            messages: Messages::new(dynamodb(), "MessagesTable".into()),
+            opt_outs: OptOuts::new(dynamodb(), "OptOutsTable".into()),
+            verifications: Verifications::new(dynamodb(), "VerificationsTable".into()),
+            provider: Provider::new(&sdk(url), "US=+18663448034".parse().expect("identities"), "allthrive-sms".into(), None, MicroUsd(20_000)),
+            orders: OptOutOrders::new(embedded.sqs.clone(), "http://queues/inbound".into()),
+            code_secret: Secret::new(&vault, "codes".into()),
+            house: House { link_domains: vec!["allthrive.ai".into()], support_contact: "support@allthrive.ai".into() },
+            prices: "US=8830".parse().expect("prices"),
+        };
+        Self { embedded, simulator, sender }
+    }
+
+    async fn pending(&self, id: u128, content: Content, phone: &str) -> Uuid {
+        let now = Timestamp::now();
+        let until = sms::message::useful_until(&content, now);
+        self.write(Message::new(Uuid::from_u128(id), content, until, now).to(phone.parse().ok())).await
+    }
+
+    async fn write(&self, message: Message) -> Uuid {
+        self.sender.messages.write(&message).await.expect("write");
+        message.message_id
+    }
+
+    async fn send(&self, id: Uuid) -> anyhow::Result<()> {
+        self.sender.send(&json!({"message_id": id}).to_string(), Timestamp::MAX, Timestamp::now).await
+    }
+
+    async fn row(&self, id: Uuid) -> Message {
+        self.sender.messages.get(id).await.expect("get").expect("row")
+    }
+
+    fn texts(&self, phone: &str) -> usize {
+        self.simulator.simulator.texts(&phone.parse().expect("phone")).len()
+    }
+}
+
+fn invitation() -> Content {
+    Content::BattleInvitation(BattleInvitation {
+        inviter_name: "Ada".into(),
+        battle_topic: "Haiku".into(),
+        invitation_link: "https://allthrive.ai/b".into(),
+    })
+}
+
+fn streak() -> Content {
+    Content::StreakAlert(StreakAlert { streak_count: 7, action_link: "https://allthrive.ai/s".into() })
+}
+
+fn out(everything: bool, confirmation: Option<Uuid>) -> OptOut {
+    OptOut {
+        phone: PHONE.parse().expect("phone"),
+        everything_since: everything.then(Timestamp::now),
+        categories: std::collections::BTreeSet::new(),
+        confirmation,
+        method: Method::SmsKeyword,
+        rule: "keyword stop".into(),
+        relisting_refused: None,
+        updated_at: Timestamp::now(),
+    }
+}
+
+#[tokio::test]
+async fn an_accepted_text_is_sent_with_its_name_price_and_words() {
+    let stage = Stage::set().await;
+    let id = stage.pending(1, invitation(), PHONE).await;
+    stage.send(id).await.expect("send");
+    let row = stage.row(id).await;
+    assert_eq!((row.status, row.attempts), (Status::Sent, 1));
+    assert!(row.provider_message_id.is_some() && row.body.is_some());
+    assert_eq!(row.estimated_price, Some(MicroUsd(8830 * i64::from(row.parts.expect("parts")))));
+    assert_eq!(stage.texts(PHONE), 1);
+}
+
+#[tokio::test]
+async fn a_second_job_for_the_same_row_sends_nothing() {
+    let stage = Stage::set().await;
+    let id = stage.pending(1, invitation(), PHONE).await;
+    for _ in 0..3 {
+        stage.send(id).await.expect("send");
+    }
+    assert_eq!((stage.texts(PHONE), stage.row(id).await.attempts), (1, 1));
+}
+
+#[tokio::test]
+async fn an_opt_out_that_came_while_the_text_waited_is_obeyed() {
+    let stage = Stage::set().await;
+    let id = stage.pending(1, invitation(), PHONE).await;
+    stage.sender.opt_outs.say(&out(true, None)).await.expect("say");
+    stage.send(id).await.expect("send");
+    let row = stage.row(id).await;
+    assert_eq!((row.status, stage.texts(PHONE)), (Status::Suppressed, 0));
+    assert!(row.delivery_detail.is_some_and(|why| why.starts_with("opted out of everything")));
+}
+
+#[tokio::test]
+async fn a_text_that_lost_its_use_while_it_waited_is_not_sent() {
+    let stage = Stage::set().await;
+    let now = Timestamp::now();
+    let until = now + SignedDuration::from_secs(4);
+    let id = stage.write(Message::new(Uuid::from_u128(1), invitation(), until, now).to(PHONE.parse().ok())).await;
+    stage.send(id).await.expect("send");
+    assert_eq!((stage.row(id).await.status, stage.texts(PHONE)), (Status::Expired, 0));
+}
+
+#[tokio::test]
+async fn a_confirmation_passes_the_opt_out_that_names_it_and_then_the_door_is_closed() {
+    let stage = Stage::set().await;
+    let id = stage.pending(1, Content::OptOutConfirmation(OptOutConfirmation { categories: Vec::new() }), PHONE).await;
+    let other = stage.pending(2, Content::OptOutConfirmation(OptOutConfirmation { categories: Vec::new() }), PHONE).await;
+    stage.sender.opt_outs.say(&out(true, Some(id))).await.expect("say");
+    stage.send(id).await.expect("send");
+    stage.send(other).await.expect("send");
+    assert_eq!((stage.row(id).await.status, stage.row(other).await.status), (Status::Sent, Status::Suppressed));
+    let order = json!({"confirmed": {"phone": PHONE}}).to_string();
+    assert_eq!(stage.embedded.queues.bodies("inbound"), [order.clone(), order]);
+}
+
+#[tokio::test]
+async fn a_code_is_worked_out_at_the_moment_of_sending_and_not_written_down() {
+    let stage = Stage::set().await;
+    let id = stage.pending(1, Content::PhoneVerification(PhoneVerification { phone: PHONE.parse().expect("phone") }), PHONE).await;
+    let dee = UserId::try_from("dee".to_owned()).expect("user");
+    let verification = Verification::new(id, dee, PHONE.parse().expect("phone"), [7; 16], Timestamp::now());
+    stage.sender.verifications.write(&verification).await.expect("write");
+    stage.send(id).await.expect("send");
+    let code = verification.code(&CodeSecret::new(&"s".repeat(64)).expect("secret"));
+    let text = serde_json::to_value(&stage.simulator.simulator.texts(&PHONE.parse().expect("phone"))[0]).expect("json");
+    assert!(text["body"].as_str().is_some_and(|body| body.contains(&format!("code is: {code}."))), "the code is on the phone");
+    let row = stage.row(id).await;
+    assert_eq!((row.status, row.body.as_deref()), (Status::Sent, None));
+    assert!(!serde_json::to_string(&row).expect("json").contains(&code), "and not in the row");
+}
+
+/// What becomes of a text to each of the simulator's numbers that refuse synchronously, or do not answer.
+#[tokio::test]
+async fn every_answer_of_aws_leads_to_its_status() {
+    let stage = Stage::set().await;
+    let table = [
+        ("+15005550402", Status::Failed, false),  // not verified
+        ("+15005550407", Status::Failed, false),  // registration not complete
+        ("+15005550419", Status::Failed, false),  // a Reason that no SDK knows
+        ("+15005550420", Status::Failed, false),  // price over threshold
+        ("+15005550440", Status::Failed, false),  // account disabled
+        ("+15005550450", Status::Failed, false),  // the number is gone
+        ("+15005550400", Status::Pending, true),  // throttled
+        ("+15005550442", Status::Pending, true),  // denied by IAM
+        ("+15005550500", Status::Unknown, false), // internal error
+        ("+15005550503", Status::Unknown, false), // unavailable
+        ("+15005550900", Status::Unknown, false), // the connection closes without an answer
+        ("+15005550903", Status::Unknown, false), // the answer is no JSON
+    ];
+    for (n, (phone, status, again)) in (1..).zip(table) {
+        let id = stage.pending(n, streak(), phone).await;
+        let result = stage.send(id).await;
+        let row = stage.row(id).await;
+        assert_eq!(row.status, status, "{phone}: {:?}", row.delivery_detail);
+        assert_eq!(result.is_err(), again, "{phone}");
+        assert!(row.delivery_detail.is_some(), "{phone} says why");
+        if let Err(error) = result {
+            assert!(error.downcast_ref::<TryLater>().is_some(), "{phone} waits before it comes again");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_aws_has_on_its_list_is_opted_out_here_too() {
+    let stage = Stage::set().await;
+    let id = stage.pending(1, streak(), "+15005550401").await;
+    stage.send(id).await.expect("done for good");
+    let row = stage.row(id).await;
+    assert_eq!((row.status, row.delivery_detail.as_deref()), (Status::Failed, Some("DESTINATION_PHONE_NUMBER_OPTED_OUT")));
+    let order = &stage.embedded.queues.bodies("inbound")[0];
+    assert!(order.contains("+15005550401") && order.starts_with(r#"{"blocked":"#), "{order}");
+}
+
+#[tokio::test]
+async fn a_text_that_may_have_gone_out_is_not_sent_again() {
+    let stage = Stage::set().await;
+    stage.simulator.simulator.set_faults(Faults { drop_response_rate: 1.0, ..Faults::default() });
+    let id = stage.pending(1, streak(), PHONE).await;
+    stage.send(id).await.expect("nothing to try again");
+    assert_eq!((stage.row(id).await.status, stage.texts(PHONE)), (Status::Unknown, 1));
+    stage.simulator.simulator.set_faults(Faults::default());
+    stage.send(id).await.expect("nothing to send");
+    assert_eq!((stage.row(id).await.status, stage.texts(PHONE)), (Status::Unknown, 1));
+}
+
+#[tokio::test]
+async fn where_nobody_listens_nothing_went_out_and_the_text_is_tried_again() {
+    let simulator = Running::start(simulator::Config::default()).await.expect("simulator");
+    // A port that was free a moment ago.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address");
+    let stage = Stage::with_provider_at(simulator, &format!("http://{free}")).await;
+    let id = stage.pending(1, streak(), PHONE).await;
+    assert!(stage.send(id).await.is_err());
+    let row = stage.row(id).await;
+    assert_eq!((row.status, row.delivery_detail.as_deref()), (Status::Pending, Some("no connection")));
+}
+
+#[tokio::test]
+async fn a_receipt_that_overtook_the_sender_keeps_its_status() {
+    let stage = Stage::set().await;
+    let id = stage.pending(1, streak(), PHONE).await;
+    let claimed = stage.sender.messages.change(id, Change::Claimed, None, Notes::default(), Timestamp::now()).await.expect("claim");
+    assert!(matches!(claimed, sms::stores::Changed::Yes(_)));
+    stage.sender.messages.change(id, Change::Arrived, None, Notes::default(), Timestamp::now()).await.expect("arrive");
+    let late = stage.sender.messages.change(id, Change::Accepted, Some(1), Notes::default(), Timestamp::now()).await.expect("accept");
+    assert!(matches!(late, sms::stores::Changed::No(Some(_))));
+    assert_eq!(stage.row(id).await.status, Status::Delivered);
+}
+
+#[tokio::test]
+async fn with_too_little_time_left_nothing_is_claimed() {
+    let stage = Stage::set().await;
+    let id = stage.pending(1, streak(), PHONE).await;
+    let soon = Timestamp::now() + SignedDuration::from_secs(2);
+    let result = stage.sender.send(&json!({"message_id": id}).to_string(), soon, Timestamp::now).await;
+    assert!(result.is_err());
+    assert_eq!((stage.row(id).await.status, stage.row(id).await.attempts), (Status::Pending, 0));
+}
+
+#[tokio::test]
+async fn a_job_without_a_row_and_a_job_that_is_none_are_errors() {
+    let stage = Stage::set().await;
+    assert!(stage.send(Uuid::from_u128(404)).await.is_err());
+    let error = stage.sender.send(r#"{"message_id": "+12025550101"}"#, Timestamp::MAX, Timestamp::now).await.expect_err("no job");
+    assert!(!error.to_string().contains("2025550101"), "{error}");
+}
