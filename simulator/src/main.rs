@@ -1,2 +1,119 @@
-//! x
-fn main() {}
+//! The simulator as a program: `simulator --help` says how to set it up.
+
+use std::{env, io::Write, net::Ipv4Addr, process::ExitCode};
+
+use anyhow::Context;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use simulator::{
+    Config, Simulator, Sink,
+    console::{Console, Table},
+};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+const HELP: &str = "\
+AWS End User Messaging SMS and the phones behind it, for development. Never deployed.
+
+    simulator           serves until Ctrl-C
+    simulator --help    says this
+
+Environment:
+    CONSOLE_PORT        port on 127.0.0.1 for the API and the page (4580)
+    RECEIPTS_TOPIC_ARN  SNS topic of the delivery events; without it there are none
+    INBOUND_TOPIC_ARN   SNS topic of the texts that people send; without it they go nowhere
+    EVENTS_QUEUE_URL    SQS queue that the page publishes events to
+    MESSAGES_TABLE      DynamoDB table of the rows that the page shows
+    RECIPIENTS_TABLE    DynamoDB table of the people that the page shows
+    EVENTS_DIR          directory of the sample events (events)
+    AWS_ENDPOINT_URL    the local cloud; plain HTTP only
+    AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY   as for any AWS SDK
+    RUST_LOG            what to log (info)
+";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("simulator: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> anyhow::Result<()> {
+    let arguments = env::args().skip(1).collect::<Vec<_>>();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => serve().await,
+        ["--help" | "-h" | "help"] => Ok(std::io::stdout().write_all(HELP.as_bytes())?),
+        _ => anyhow::bail!("no such command: {}. `simulator --help` says what there is.", arguments.join(" ")),
+    }
+}
+
+async fn serve() -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).init();
+    let port = port()?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    let listener = listener.await.with_context(|| format!("port {port} cannot be used: choose another one with CONSOLE_PORT"))?;
+    let simulator = Simulator::new(config(&sdk().await));
+    info!("console http://127.0.0.1:{port}");
+    tokio::select! {
+        served = simulator::serve(listener, simulator) => Ok(served?),
+        stopped = told_to_stop() => stopped,
+    }
+}
+
+fn port() -> anyhow::Result<u16> {
+    let port = setting("CONSOLE_PORT").unwrap_or_else(|| "4580".into());
+    port.parse()
+        .ok()
+        .filter(|port| *port > 0)
+        .with_context(|| format!("CONSOLE_PORT is {port:?}, which is no port: expected a number from 1 to 65535"))
+}
+
+fn config(sdk: &SdkConfig) -> Config {
+    let sns = aws_sdk_sns::Client::new(sdk);
+    let topic = |variable| match setting(variable) {
+        Some(arn) => Sink::Topic { client: sns.clone(), arn },
+        None => {
+            warn!("{variable} is not set: what would go there goes nowhere");
+            Sink::Nowhere
+        }
+    };
+    let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
+    let table = |variable| setting(variable).map(|name| Table { client: dynamodb.clone(), name });
+    Config {
+        receipts: topic("RECEIPTS_TOPIC_ARN"),
+        inbound: topic("INBOUND_TOPIC_ARN"),
+        console: Console {
+            events_dir: setting("EVENTS_DIR").unwrap_or_else(|| "events".into()).into(),
+            events_queue: setting("EVENTS_QUEUE_URL").map(|url| (aws_sdk_sqs::Client::new(sdk), url)),
+            recipients: table("RECIPIENTS_TABLE"),
+            messages: table("MESSAGES_TABLE"),
+        },
+    }
+}
+
+fn setting(variable: &str) -> Option<String> {
+    env::var(variable).ok().filter(|value| !value.is_empty())
+}
+
+/// Without TLS: a simulator that is pointed at the real AWS by mistake cannot reach it.
+async fn sdk() -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let region = setting("AWS_REGION").or_else(|| setting("AWS_DEFAULT_REGION")).unwrap_or_else(|| "us-east-1".into());
+    aws_config::defaults(BehaviorVersion::latest()).http_client(http).region(Region::new(region)).load().await
+}
+
+async fn told_to_stop() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+        _ = terminate.recv() => Ok(()),
+    }
+}
