@@ -95,11 +95,8 @@ impl Ledger {
         sms_enabled: bool,
     ) -> anyhow::Result<()> {
         let entry = LedgerEntry::after(recipient.ledger.as_ref(), recipient.user_id.clone(), statement);
-        let append = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(to_item(&entry)?))
-            .condition_expression("attribute_not_exists(user_id)")
-            .build()?;
+        let append =
+            Put::builder().table_name(&self.table).set_item(Some(to_item(&entry)?)).condition_expression("attribute_not_exists(user_id)").build()?;
         let follow = Update::builder()
             .table_name(&recipients.table)
             .set_key(Some(key(&recipient.user_id)))
