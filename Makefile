@@ -13,7 +13,7 @@ dry_run = $(if $(filter-out 0,$(DRY_RUN)),--dry-run)
 
 help: ## what there is to make
 	@echo "make …"
-	@sed -nE 's/^([a-z<>-]+):[^#]*## (.*)/  \1|\2/p; s/^# (invoke-<[a-z]+>) (.*)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+	@sed -nE 's/^([a-z<>-]+):[^#]*## (.*)/  \1|\2/p; s/^# (invoke-<[a-z]+>) +(.*)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
 
 run: ## all of it on this machine, until Ctrl-C (CONSOLE_PORT=4580 AWS_PORT=4566 SEED_PEOPLE=0)
 	$(call tools_for,rust cloud sam)

@@ -67,6 +67,8 @@ def up(_):
 
 def test(arguments):
     console, aws = free_ports(2)
+    # Each journey has people of its own.
+    os.environ["SEED_PEOPLE"] = os.environ.get("SEED_PEOPLE") or "50"
     for old in STATE.glob("test-*"):
         if not (old / "stack.json").exists():
             shutil.rmtree(old)
