@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-OLDEST_PYTHON = (3, 11)
+OLDEST_PYTHON = (3, 10)
 
 
 def fail(sentence):
