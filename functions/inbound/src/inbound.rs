@@ -100,12 +100,12 @@ impl Inbound {
         let answered = reading.network_keyword && self.stop_answered_by == StopAnsweredBy::Carrier;
         match &reading.meaning {
             Meaning::StopAll => self.opt_out_of_everything(&word, (!answered).then_some(answer)).await?,
-            Meaning::StopCategories(categories) => self.opt_out_of(&word, categories.iter().copied().collect(), answer).await?,
+            Meaning::StopCategories(categories) => self.opt_out_of(&word, categories.clone(), answer).await?,
             Meaning::Start => self.opt_in(&word, (!answered).then_some(answer)).await?,
             Meaning::Help => self.answer(&word, answer, Content::HelpReply {}).await?,
             Meaning::Unclear | Meaning::Other => {}
         }
-        info!(reply.id = payload.inbound_message_id, reply.rule = reading.rule, reply.meaning = name(&reading.meaning), "obeyed");
+        info!(reply.id = payload.inbound_message_id, reply.rule = reading.rule, reply.meaning = reading.meaning.as_str(), "obeyed");
         self.replies.finish(&payload.inbound_message_id, now).await
     }
 
@@ -232,23 +232,12 @@ fn kept(payload: &Payload, reading: &Reading, at: Timestamp) -> Reply {
         inbound_message_id: payload.inbound_message_id.clone(),
         phone: payload.origination_number.clone(),
         body: payload.message_body.clone(),
-        meaning: name(&reading.meaning).to_owned(),
+        meaning: reading.meaning.as_str().to_owned(),
         rule: reading.rule.to_owned(),
         review: matches!(reading.meaning, Meaning::Unclear),
         received_at: at,
         obeyed_at: None,
         expires_at: at.as_second() + KEPT_SECONDS,
-    }
-}
-
-fn name(meaning: &Meaning) -> &'static str {
-    match meaning {
-        Meaning::StopAll => "stop_all",
-        Meaning::StopCategories(_) => "stop_categories",
-        Meaning::Start => "start",
-        Meaning::Help => "help",
-        Meaning::Unclear => "unclear",
-        Meaning::Other => "other",
     }
 }
 

@@ -1,151 +1,144 @@
-//! A reply as plain lower-case words.
+//! From a body to plain words: lower case, no accents, no tricks of type, one spelling for each word.
+//!
+//! Breaks between clauses stay, as the words `.`, `,` and `?`.
 
-/// The words of a reply.
-pub(super) struct Words {
-    /// Lower case, without accents, apostrophes and punctuation.
-    pub tokens: Vec<String>,
-    /// Whether it ends in a question mark.
-    pub asks: bool,
-    /// How many of the words are the first sentence.
-    pub first_sentence: usize,
-}
+use super::spelling;
 
-/// As much of a reply as is read.
-const LONGEST: usize = 2_000;
+/// More than any phone sends in one text (AWS: 1600 characters), so that a longer body costs no more.
+const EXAMINED_CHARS: usize = 1600;
 
-pub(super) fn words(body: &str) -> Words {
-    let read = body.chars().take(LONGEST).filter(|c| !is_invisible(*c)).map(plain).collect::<String>();
-    let asks = read.trim_end().ends_with(['?', '？']);
-    let letters = read.to_lowercase().chars().map(without_accent).collect::<String>();
-    let sentence_end = letters.find(['!', '.', ',', ';', '\n']).unwrap_or(letters.len());
-    Words { tokens: tokens(&letters), asks, first_sentence: tokens(&letters[..sentence_end]).len() }
-}
-
-fn tokens(letters: &str) -> Vec<String> {
-    let words = letters.split(|c: char| !c.is_alphanumeric() && c != '\'').flat_map(parted).filter(|word| !word.is_empty());
-    joined(words.map(|word| correct(&unstretched(&word)).to_owned()).collect())
-}
-
-/// Zero-width and bidirectional controls, variation selectors, soft hyphen.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
-}
-
-/// Full-width letters and typographic apostrophes as their everyday selves.
-fn plain(c: char) -> char {
-    match c {
-        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
-        '’' | '‘' | '´' | '`' | 'ʼ' | '′' => '\'',
-        c => c,
+/// The words and breaks of `body`, without a break at the start, and none but `?` at the end.
+pub(super) fn plain_words(body: &str) -> Vec<String> {
+    let mut folded = String::new();
+    body.trim_start().chars().take(EXAMINED_CHARS).for_each(|c| fold(c, &mut folded));
+    let mut words = Vec::new();
+    for line in folded.lines() {
+        line.split_whitespace().filter(|chunk| !is_link(chunk)).for_each(|chunk| split(if chunk == "#" { "number" } else { chunk }, &mut words));
+        pause(&mut words, ".");
     }
-}
-
-fn without_accent(c: char) -> char {
-    match c {
-        'á' | 'à' | 'â' | 'ä' | 'ã' => 'a',
-        'é' | 'è' | 'ê' | 'ë' => 'e',
-        'í' | 'ì' | 'î' | 'ï' => 'i',
-        'ó' | 'ò' | 'ô' | 'ö' | 'õ' => 'o',
-        'ú' | 'ù' | 'û' | 'ü' => 'u',
-        'ñ' => 'n',
-        'ç' => 'c',
-        // Combining accents, of text that was decomposed, fall away with the punctuation.
-        c => c,
+    let mut words = spelling::joined(&words);
+    words.dedup();
+    if words.last().is_some_and(|word| word == "." || word == ",") {
+        words.pop();
     }
+    words
 }
 
-/// `m'envoyer` is two words, `don't` is one.
-fn parted(word: &str) -> Vec<String> {
-    match word.split_once('\'') {
-        Some((before, after)) if matches!(before, "m" | "n" | "s" | "j" | "l" | "d" | "c" | "qu") && after.len() >= 2 => {
-            vec![before.to_owned(), after.replace('\'', "")]
-        }
-        _ => vec![word.replace('\'', "")],
-    }
+/// Whether `word` is a break between clauses.
+pub(super) fn is_break(word: &str) -> bool {
+    matches!(word, "." | "," | "?")
 }
 
-/// `stoooop` is `stop`: of three and more of one letter, one stays.
-fn unstretched(word: &str) -> String {
-    let letters = word.chars().collect::<Vec<_>>();
-    let run = |n: usize| {
-        letters[..=n].iter().rev().take_while(|c| **c == letters[n]).count() + letters[n + 1..].iter().take_while(|c| **c == letters[n]).count()
-    };
-    let stretched = |n: usize| letters[n].is_alphabetic() && run(n) >= 3;
-    letters.iter().enumerate().filter(|(n, c)| !stretched(*n) || *n == 0 || letters[n - 1] != **c).map(|(_, c)| *c).collect()
+/// Each letter once: "stopppp" and "stop", "messsage" and "message" become the same.
+pub(super) fn squeezed(word: &str) -> String {
+    let mut letters: Vec<char> = word.chars().collect();
+    letters.dedup_by(|a, b| a == b && a.is_alphabetic());
+    letters.into_iter().collect()
 }
 
-/// The typing errors that are seen most.
-fn correct(word: &str) -> &str {
-    match word {
-        "stpo" | "sotp" | "stopp" | "sotop" | "tsop" | "ztop" => "stop",
-        "unsuscribe" | "unsubcribe" | "unsubscibe" | "unsubscrib" | "unsubscribed" | "unsub" | "unsubscribeme" => "unsubscribe",
-        "cancle" | "cancell" | "canceled" | "cancelled" => "cancel",
-        "plz" | "pls" | "plez" | "pleas" | "plese" => "please",
-        "dnt" | "dont" | "donot" => "dont",
-        "u" => "you",
-        "ur" => "your",
-        "txt" | "txts" | "msg" | "msgs" | "massages" | "mesages" | "messeges" => "texts",
-        "txting" | "textin" => "texting",
-        "sendin" => "sending",
-        "msging" | "messagin" => "messaging",
-        "q" => "que",
-        other => other,
-    }
+fn is_link(chunk: &str) -> bool {
+    chunk.contains("://") || chunk.starts_with("www.")
 }
 
-/// `s t o p` is `stop`; `opt out` and `stop all` are one word each.
-fn joined(tokens: Vec<String>) -> Vec<String> {
-    if tokens.len() > 2 && tokens.iter().all(|token| token.chars().count() == 1) {
-        return vec![tokens.concat()];
-    }
-    let mut joined: Vec<String> = Vec::with_capacity(tokens.len());
-    for token in tokens {
-        let pair = match (joined.last().map(String::as_str), token.as_str()) {
-            (Some("opt" | "opted" | "opting"), "out") => Some("optout"),
-            (Some("opt"), "in") => Some("optin"),
-            (Some("un"), "subscribe") => Some("unsubscribe"),
-            (Some("un"), "stop") => Some("unstop"),
-            (Some("do" | "did" | "does" | "will" | "would" | "can"), "not") => Some("dont"),
-            _ => None,
-        };
-        match pair {
-            Some(pair) => {
-                joined.pop();
-                joined.push(pair.to_owned());
+/// Adds the words and breaks of `chunk`, which has no white space.
+fn split(chunk: &str, words: &mut Vec<String>) {
+    let mut word = String::new();
+    let mut chars = chunk.chars().peekable();
+    let mut first = true;
+    while let Some(c) = chars.next() {
+        let more = chars.peek().is_some_and(|next| next.is_alphanumeric());
+        let sign = match c {
+            '\'' => continue,
+            // "f***ing" is one word.
+            '*' if more || chars.peek() == Some(&'*') => continue,
+            _ if c.is_alphanumeric() => {
+                word.push(c);
+                first = false;
+                continue;
             }
-            None => joined.push(token),
-        }
+            ',' => ",",
+            '?' => "?",
+            '!' | ';' | '(' | ')' => ".",
+            // Inside "S.T.O.P", "10:30" or "opt-out" they part words, but not clauses.
+            '.' | ':' if !more => ".",
+            '-' if first || !more => ".",
+            _ => "",
+        };
+        say(&mut word, words);
+        pause(words, sign);
     }
-    joined
+    say(&mut word, words);
 }
 
-#[cfg(test)]
-mod tests {
-    use super::words;
-
-    #[test]
-    fn typography_accents_and_stretching_fall_away() {
-        for (body, tokens) in [
-            ("Please don’t text me!!!", "please dont text me"),
-            ("ＳＴＯＰ", "stop"),
-            ("S.T.O.P", "stop"),
-            ("s t o p", "stop"),
-            ("St\u{200b}op", "stop"),
-            ("stoooooop", "stop"),
-            ("¡Ya no más!", "ya no mas"),
-            ("arrêtez de m’envoyer ça", "arretez de m envoyer ca"),
-            ("opt-out", "optout"),
-            ("Opt Out", "optout"),
-            ("do not text", "dont text"),
-            ("👋", ""),
-            ("", ""),
-        ] {
-            assert_eq!(words(body).tokens.join(" "), tokens, "{body}");
-        }
+fn say(word: &mut String, words: &mut Vec<String>) {
+    if !word.is_empty() {
+        words.push(spelling::canonical(&std::mem::take(word)));
     }
+}
 
-    #[test]
-    fn only_the_beginning_of_a_very_long_reply_is_read() {
-        assert_eq!(words(&"a ".repeat(1_000_000)).tokens.len(), 1_000);
+/// One break where several meet: a question outranks an end, an end a comma.
+fn pause(words: &mut Vec<String>, sign: &str) {
+    match words.last_mut() {
+        Some(last) if is_break(last) && (sign == "?" || (sign == "." && last == ",")) => sign.clone_into(last),
+        Some(last) if !is_break(last) && !sign.is_empty() => words.push(sign.to_owned()),
+        _ => {}
+    }
+}
+
+/// Adds `c` as plainly as it can be written.
+fn fold(c: char, out: &mut String) {
+    match c {
+        '\u{300}'..='\u{36f}' | '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => {}
+        '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{20e3}' => {}
+        '\u{2028}' | '\u{2029}' | '\r' => out.push('\n'),
+        '’' | '‘' | '‛' | 'ʼ' | '′' | '`' | '´' | '＇' => out.push('\''),
+        '–' | '—' | '―' | '…' | '。' => out.push(';'),
+        '🛑' => out.push_str(" stop "),
+        '😂' | '🤣' | '😆' | '😹' => out.push_str(" lol "),
+        _ => upright(c).to_lowercase().for_each(|c| bare(c, out)),
+    }
+}
+
+/// Letters of fancy alphabets as ASCII ones: full-width, mathematical, circled, squared, flags.
+fn upright(c: char) -> char {
+    let code = u32::from(c);
+    let letter = |first: u8, offset: u32| char::from_u32(u32::from(first) + offset).unwrap_or(c);
+    match code {
+        0xff01..=0xff5e => letter(b'!', code - 0xff01),
+        0x1d400..=0x1d6a3 => match (code - 0x1d400) % 52 {
+            offset @ 0..26 => letter(b'A', offset),
+            offset => letter(b'a', offset - 26),
+        },
+        0x24b6..=0x24cf => letter(b'A', code - 0x24b6),
+        0x24d0..=0x24e9 => letter(b'a', code - 0x24d0),
+        0x1f130..=0x1f149 => letter(b'A', code - 0x1f130),
+        0x1f150..=0x1f169 => letter(b'A', code - 0x1f150),
+        0x1f170..=0x1f189 => letter(b'A', code - 0x1f170),
+        0x1f1e6..=0x1f1ff => letter(b'A', code - 0x1f1e6),
+        _ => c,
+    }
+}
+
+/// A lower-case letter without its accent; a Cyrillic or Greek twin as the Latin letter that it looks like.
+fn bare(c: char, out: &mut String) {
+    match c {
+        'à'..='å' | 'ā' | 'ă' | 'ą' | 'ª' | 'а' | 'α' => out.push('a'),
+        'ç' | 'ć' | 'č' | 'с' => out.push('c'),
+        'è'..='ë' | 'ē' | 'ę' | 'ě' | 'е' | 'ё' => out.push('e'),
+        'ì'..='ï' | 'ī' | 'ı' | 'і' => out.push('i'),
+        'ñ' | 'ń' => out.push('n'),
+        'ò'..='ö' | 'ø' | 'ō' | 'º' | 'о' | 'ο' => out.push('o'),
+        'ù'..='ü' | 'ū' => out.push('u'),
+        'ý' | 'ÿ' | 'у' => out.push('y'),
+        'р' | 'ρ' => out.push('p'),
+        'ѕ' | 'ſ' | 'š' | 'ś' => out.push('s'),
+        'т' | 'τ' => out.push('t'),
+        'х' => out.push('x'),
+        'æ' => out.push_str("ae"),
+        'œ' => out.push_str("oe"),
+        'ß' => out.push_str("ss"),
+        // What `to_lowercase` leaves of a dotted capital I.
+        '\u{307}' => {}
+        _ => out.push(c),
     }
 }
