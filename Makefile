@@ -9,7 +9,7 @@ TYPE ?= battle_invitation
 dry_run = $(if $(filter-out 0,$(DRY_RUN)),--dry-run)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt deploy redrive send-test deny deny-advisories clean
+.PHONY: help run test check fmt deploy redrive send-test schemas deny deny-advisories clean
 
 help: ## what there is to make
 	@echo "make …"
@@ -46,6 +46,9 @@ redrive: ## send dead letters back to where they came from (DRY_RUN=1 lists them
 deploy: ## build for AWS and deploy to the account of AWS_PROFILE=…
 	$(call tools_for,rust cloud sam)
 	@$(cloud) local/deploy.py
+
+schemas: ## write events/schemas/ anew from the Rust types
+	UPDATE_SCHEMAS=1 cargo test -p sms --test events schemas
 
 deny: ## licences, bans and sources of the dependencies
 	cargo deny check licenses bans sources

@@ -230,7 +230,8 @@ async fn of_a_batch_of_ten_seven_are_sent_two_explained_and_one_is_kept_with_its
     let stranger = Published::sample("battle_invitation", "nobody-knows-me")?;
     let without_consent = Published::sample("battle_invitation", "ben")?;
     let mark = Uuid::new_v4().to_string();
-    let unreadable = json!({"specversion": "1.0", "id": mark, "source": "journeys", "type": "com.allthrive.sms.unheard_of.v1", "data": {}});
+    let unreadable =
+        json!({"specversion": "1.0", "id": mark, "source": "journeys", "type": "com.allthrive.sms.unheard_of.v1", "data": {"user_id": "ada"}});
     let mut batch = good.iter().map(|event| event.event.to_string()).collect::<Vec<_>>();
     batch.extend([stranger.event.to_string(), without_consent.event.to_string(), unreadable.to_string()]);
     stack.publish_bodies(&batch).await?;
