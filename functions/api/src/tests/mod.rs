@@ -188,7 +188,7 @@ impl Call {
         self
     }
 
-    fn from_ip(mut self, ip: &str) -> Self {
+    fn at_address(mut self, ip: &str) -> Self {
         self.event["requestContext"]["http"]["sourceIp"] = ip.into();
         self
     }

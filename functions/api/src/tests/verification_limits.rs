@@ -9,7 +9,7 @@ fn number(n: usize) -> String {
 }
 
 async fn start(stage: &Stage, user: &str, number: &str, ip: &str) -> Answer {
-    stage.ask(stage.me(user, "POST", "verifications").from_ip(ip).json(&json!({"phoneNumber": number}))).await
+    stage.ask(stage.me(user, "POST", "verifications").at_address(ip).json(&json!({"phoneNumber": number}))).await
 }
 
 fn address(n: usize) -> String {
