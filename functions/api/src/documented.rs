@@ -50,6 +50,18 @@ impl Documented {
         self.schemas.subschema_for::<T>()
     }
 
+    /// The schema of a body. What only a backend may say is not in that of a person.
+    pub fn body<T: JsonSchema>(&mut self, caller: Caller) -> Schema {
+        if caller == Caller::Backend {
+            return self.schema::<T>();
+        }
+        let mut schema = T::json_schema(&mut self.schemas);
+        if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.remove("origin");
+        }
+        schema
+    }
+
     /// The query parameters of a type.
     pub fn query<T: JsonSchema>() -> Vec<Value> {
         let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();

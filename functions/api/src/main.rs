@@ -3,19 +3,13 @@
 mod api;
 mod auth;
 mod body;
-mod consent;
 mod disclosures;
 mod documented;
-mod messages;
-mod opt_in;
 mod people;
-mod preferences;
 mod problem;
 mod routes;
 #[cfg(test)]
 mod tests;
-mod tokens;
-mod verifications;
 mod welcome;
 
 use lambda_http::Error;

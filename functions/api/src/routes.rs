@@ -1,5 +1,12 @@
 //! Every route, with its description.
 
+mod consent;
+mod messages;
+mod opt_in;
+mod preferences;
+mod tokens;
+mod verifications;
+
 use std::sync::{Arc, OnceLock};
 
 use axum::{
@@ -12,11 +19,8 @@ use serde_json::{Value, json};
 
 use crate::{
     api::Api,
-    consent,
     documented::{Caller, Documented, Operation},
-    messages, opt_in, preferences,
     problem::Kind,
-    tokens, verifications,
 };
 
 /// The document, made when the router is.
@@ -57,20 +61,20 @@ fn of_a_person(mut routes: Documented, caller: Caller, base: &str) -> Documented
     let read = Operation::new("Read the preferences", 200, "The preferences.", Some(routes.schema::<preferences::Preferences>())).tagged();
     let change =
         Operation::new("Change the preferences", 200, "The preferences after the change.", Some(routes.schema::<preferences::Preferences>()));
-    let change = change.tagged().takes(routes.schema::<preferences::Patch>()).with(vec![if_match(caller)]);
+    let change = change.tagged().takes(routes.body::<preferences::Patch>(caller)).with(vec![if_match(caller)]);
     let change = change.refuses(&[Kind::Conflict, Kind::PhoneNumberNeeded, Kind::PreconditionFailed]);
     let change = if caller == Caller::Person { change.refuses(&[Kind::PreconditionRequired]) } else { change };
 
     let prompt = Operation::new("Whether to show the opt-in prompt", 200, "Whether, and with which words.", Some(routes.schema::<opt_in::Prompt>()));
     let prompt = prompt.with(Documented::query::<opt_in::PromptQuery>());
     let choose = Operation::new("Say what the person did with the prompt", 200, "The prompt after that.", Some(routes.schema::<opt_in::Prompt>()));
-    let choose = choose.takes(routes.schema::<opt_in::Choice>()).refuses(&[Kind::Conflict, Kind::PhoneNumberNeeded]);
+    let choose = choose.takes(routes.body::<opt_in::Choice>(caller)).refuses(&[Kind::Conflict, Kind::PhoneNumberNeeded]);
 
     let start =
         Operation::new("Text a code to a number, or the same once more", 202, "It is on its way.", Some(routes.schema::<verifications::Started>()));
-    let start = start.takes(routes.schema::<verifications::VerificationRequest>()).refuses(&[Kind::CountryNotAllowed, Kind::TooManyCodes]);
+    let start = start.takes(routes.body::<verifications::VerificationRequest>(caller)).refuses(&[Kind::CountryNotAllowed, Kind::TooManyCodes]);
     let check = Operation::new("Give the code", 200, "The number is theirs.", Some(routes.schema::<verifications::Verified>()));
-    let check = check.takes(routes.schema::<verifications::Guessed>());
+    let check = check.takes(routes.body::<verifications::Guessed>(caller));
     let check = check.refuses(&[Kind::NotFound, Kind::Conflict, Kind::CodeExpired, Kind::CodeUsed, Kind::WrongCode, Kind::CodeLocked]);
 
     let history = Operation::new("Read all texts, newest first", 200, "A page of them.", Some(routes.schema::<messages::History>()));

@@ -17,11 +17,11 @@ use sms::{
     recipient::{Categories, Recipient},
 };
 
+use crate::routes::consent::{Word, give, revoke};
 use crate::{
     api::Api,
     auth::{Origin, Person},
     body::{Body, present},
-    consent::{Word, give, revoke},
     disclosures,
     problem::{Kind, Problem},
 };
@@ -76,11 +76,11 @@ pub struct Patch {
     time_zone: Option<Option<String>>,
     /// BCP 47 tag, such as `es-MX`; `null` for none.
     #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("pattern" = "^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$", "maxLength" = 35))]
     locale: Option<Option<String>>,
     /// The disclosure that was shown beside the master switch.
     #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("enum" = disclosures::ALL.map(|disclosure| disclosure.version)))]
     disclosure_version: Option<String>,
     /// Where the person is. For backends only.
     #[serde(default, deserialize_with = "present")]

@@ -11,13 +11,13 @@ use sms::{
     recipient::{Categories, Recipient},
 };
 
+use crate::routes::consent::{Word, give};
+use crate::routes::preferences::unknown_disclosure;
 use crate::{
     api::Api,
     auth::{Origin, Person},
     body::{Body, Query, present},
-    consent::{Word, give},
     disclosures,
-    preferences::unknown_disclosure,
     problem::{Kind, Problem},
 };
 
@@ -61,7 +61,7 @@ pub struct Choice {
     action: Action,
     /// The disclosure that they saw: needed to opt in.
     #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("enum" = disclosures::ALL.map(|disclosure| disclosure.version)))]
     disclosure_version: Option<String>,
     /// Where the person is. For backends only.
     #[serde(default, deserialize_with = "present")]

@@ -17,11 +17,11 @@ use sms::{
 use tracing::info;
 use uuid::Uuid;
 
+use crate::routes::consent::{Word, revoke};
 use crate::{
     api::Api,
     auth::{Origin, Person},
     body::{Body, present},
-    consent::{Word, revoke},
     problem::{Kind, Problem},
 };
 

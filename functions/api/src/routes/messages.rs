@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use sms::{message::Message, moment, stores::Cursor};
 use uuid::Uuid;
 
+use crate::routes::consent::name;
 use crate::{
     api::Api,
     auth::{Backend, Person},
     body::{Query, path_part},
-    consent::name,
     problem::{Kind, Problem},
 };
 
@@ -27,7 +27,7 @@ use crate::{
 pub struct HistoryQuery {
     /// `nextCursor` of the page before.
     #[serde(default)]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("pattern" = "^[A-Za-z0-9_-]+$"))]
     cursor: Option<String>,
     /// How many at most; 20 if not said.
     #[serde(default)]
