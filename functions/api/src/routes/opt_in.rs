@@ -98,17 +98,20 @@ pub async fn choose(State(api): State<Arc<Api>>, person: Person, Body(choice): B
 }
 
 fn apply(choice: &Choice, recipient: &mut Recipient, origin: &Origin, at: Timestamp) -> Result<Option<Statement>, Problem> {
+    let version = choice.disclosure_version.as_deref();
+    let disclosure = version.map(|version| disclosures::find(version).ok_or_else(unknown_disclosure)).transpose()?;
     match choice.action {
-        Action::OptIn => return opt_in(choice, recipient, origin, at),
+        Action::OptIn => {
+            let disclosure = disclosure.ok_or_else(|| Problem::invalid("disclosureVersion", "missing: opt_in needs it"))?;
+            return opt_in(recipient, Word { method: Method::OptInModal, origin: origin.clone(), disclosure: Some(disclosure), at });
+        }
         Action::Shown | Action::RemindLater => recipient.prompt_shown_at = Some(at),
         Action::Dismiss => recipient.prompt_dismissed_at = recipient.prompt_dismissed_at.or(Some(at)),
     }
     Ok(None)
 }
 
-fn opt_in(choice: &Choice, recipient: &mut Recipient, origin: &Origin, at: Timestamp) -> Result<Option<Statement>, Problem> {
-    let version = choice.disclosure_version.as_deref().ok_or_else(|| Problem::invalid("disclosureVersion", "missing: opt_in needs it"))?;
-    let disclosure = disclosures::find(version).ok_or_else(unknown_disclosure)?;
+fn opt_in(recipient: &mut Recipient, word: Word) -> Result<Option<Statement>, Problem> {
     if recipient.phone.is_none() {
         return Err(Kind::PhoneNumberNeeded.problem());
     }
@@ -116,7 +119,7 @@ fn opt_in(choice: &Choice, recipient: &mut Recipient, origin: &Origin, at: Times
     if recipient.categories.none_on() {
         recipient.categories = Categories::ALL_ON;
     }
-    Ok(give(recipient, Word { method: Method::OptInModal, origin: origin.clone(), disclosure: Some(disclosure), at }))
+    Ok(give(recipient, word))
 }
 
 impl Prompt {

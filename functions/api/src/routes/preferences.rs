@@ -125,10 +125,9 @@ pub async fn change(State(api): State<Arc<Api>>, person: Person, headers: Header
     let origin = person.origin(patch.origin.clone())?;
     let now = api.now();
     let change = |recipient: &mut Recipient| {
-        if seen.is_some_and(|seen| !matches(seen, recipient)) {
-            return Err(Kind::PreconditionFailed.problem());
-        }
-        apply(&patch, recipient, &origin, now)
+        let matches = seen.is_none_or(|seen| matches(seen, recipient));
+        let statement = apply(&patch, recipient, &origin, now)?;
+        if matches { Ok(statement) } else { Err(Kind::PreconditionFailed.problem()) }
     };
     Ok(answer(&api.change(&person.user_id, change).await?))
 }
