@@ -177,7 +177,8 @@ mod tests {
 
     #[test]
     fn prices_are_dollars() {
-        let event = event(r#"{"eventType":"TEXT_DELIVERED","messageId":"m","totalMessagePrice":0.00581,"totalCarrierFee":0.00302,"mcc":"310","mnc":"800"}"#);
+        let event =
+            event(r#"{"eventType":"TEXT_DELIVERED","messageId":"m","totalMessagePrice":0.00581,"totalCarrierFee":0.00302,"mcc":"310","mnc":"800"}"#);
         assert_eq!((event.price().map(|p| p.0), event.carrier_fee().map(|p| p.0)), (Some(5810), Some(3020)));
         assert_eq!(event.carrier().as_deref(), Some("310-800"));
     }

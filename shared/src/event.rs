@@ -274,7 +274,8 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         });
         let related = SchemaGenerator::new(inline.clone()).into_root_schema_for::<Related>();
         let mut schema = SchemaGenerator::new(inline).into_root_schema_for::<T>().to_value();
-        schema["properties"]["user_id"] = serde_json::json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^\S+$", "description": "Whom to text."});
+        schema["properties"]["user_id"] =
+            serde_json::json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^\S+$", "description": "Whom to text."});
         schema["properties"]["related"] = related.to_value();
         if let Some(required) = schema["required"].as_array_mut() {
             required.insert(0, "user_id".into());
@@ -292,11 +293,11 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("security_alert", data::<SecurityAlert>()),
         ("phone_verification", data::<PhoneVerification>()),
     ];
-    kinds.into_iter().map(|(name, data)| (name, envelope_schema(name, data))).collect()
+    kinds.into_iter().map(|(name, data)| (name, envelope_schema(name, &data))).collect()
 }
 
 #[cfg(feature = "schema")]
-fn envelope_schema(name: &str, data: Value) -> Value {
+fn envelope_schema(name: &str, data: &Value) -> Value {
     let text = |words: &str| serde_json::json!({"type": "string", "minLength": 1, "maxLength": 256, "description": words});
     let moment = |words: &str| serde_json::json!({"type": "string", "format": "date-time", "description": words});
     serde_json::json!({

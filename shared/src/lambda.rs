@@ -232,9 +232,9 @@ mod tests {
 
     #[test]
     fn waits_double_are_spread_and_end_at_two_minutes() {
-        let seconds = |times, jitter| backoff(times, jitter).as_secs_f64();
-        assert_eq!([seconds(1, 1.0), seconds(2, 1.0), seconds(3, 1.0), seconds(8, 1.0), seconds(99, 1.0)], [1.0, 2.0, 4.0, 120.0, 120.0]);
-        assert_eq!([seconds(3, 0.0), seconds(3, 0.5)], [2.0, 3.0]);
+        let millis = |times, jitter| backoff(times, jitter).as_millis();
+        assert_eq!([millis(1, 1.0), millis(2, 1.0), millis(3, 1.0), millis(8, 1.0), millis(99, 1.0)], [1000, 2000, 4000, 120_000, 120_000]);
+        assert_eq!([millis(3, 0.0), millis(3, 0.5)], [2000, 3000]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, error::Error, str::FromStr, time::Duration};
 use aws_sdk_pinpointsmsvoicev2::{
     Client,
     config::retry::RetryConfig,
-    error::SdkError,
+    error::{ProvideErrorMetadata, SdkError},
     operation::{
         delete_opted_out_number::DeleteOptedOutNumberError,
         send_text_message::{SendTextMessageError, SendTextMessageOutput},
@@ -97,8 +97,7 @@ impl Provider {
             .read_timeout(LONGEST_READ)
             .operation_timeout(LONGEST_CALL)
             .build();
-        let config =
-            aws_sdk_pinpointsmsvoicev2::config::Builder::from(sdk).retry_config(RetryConfig::disabled()).timeout_config(timeouts).build();
+        let config = aws_sdk_pinpointsmsvoicev2::config::Builder::from(sdk).retry_config(RetryConfig::disabled()).timeout_config(timeouts).build();
         Self { client: Client::from_conf(config), identities, configuration_set, protect_configuration, max_price_per_part }
     }
 
@@ -220,24 +219,36 @@ impl OptOutList {
     /// Puts `phone` on the list; it may be there already.
     pub async fn put(&self, phone: &PhoneNumber) -> anyhow::Result<()> {
         let put = self.client.put_opted_out_number().opt_out_list_name(&self.name).opted_out_number(phone.as_e164());
-        put.send().await.map_err(|error| anyhow::Error::from(error).context("PutOptedOutNumber"))?;
+        put.send().await.map_err(|error| discreet("PutOptedOutNumber", &error))?;
         Ok(())
     }
 
     /// Takes `phone` off the list.
     pub async fn delete(&self, phone: &PhoneNumber) -> anyhow::Result<Unlisted> {
         let delete = self.client.delete_opted_out_number().opt_out_list_name(&self.name).opted_out_number(phone.as_e164());
-        match delete.send().await.map_err(SdkError::into_service_error) {
-            Ok(_) | Err(DeleteOptedOutNumberError::ResourceNotFoundException(_)) => Ok(Unlisted::Yes),
-            Err(DeleteOptedOutNumberError::ValidationException(refused)) => {
+        let Err(error) = delete.send().await else { return Ok(Unlisted::Yes) };
+        match error.as_service_error() {
+            Some(DeleteOptedOutNumberError::ResourceNotFoundException(_)) => Ok(Unlisted::Yes),
+            Some(DeleteOptedOutNumberError::ValidationException(refused)) => {
                 Ok(Unlisted::No(refused.reason().map_or("ValidationException", |reason| reason.as_str()).to_owned()))
             }
-            Err(DeleteOptedOutNumberError::ConflictException(refused)) => {
+            Some(DeleteOptedOutNumberError::ConflictException(refused)) => {
                 Ok(Unlisted::No(refused.reason().map_or("ConflictException", |reason| reason.as_str()).to_owned()))
             }
-            Err(error) => Err(anyhow::Error::from(error).context("DeleteOptedOutNumber")),
+            _ => Err(discreet("DeleteOptedOutNumber", &error)),
         }
     }
+}
+
+/// An error by its code alone: the messages of this service name the number.
+fn discreet<E: ProvideErrorMetadata>(operation: &str, error: &SdkError<E>) -> anyhow::Error {
+    let kind = match error {
+        SdkError::ServiceError(_) => error.code().unwrap_or("an exception without a name"),
+        SdkError::TimeoutError(_) => "no answer in time",
+        SdkError::DispatchFailure(_) => "no connection",
+        _ => "an unreadable answer",
+    };
+    anyhow::anyhow!("{operation}: {kind}")
 }
 
 impl FromStr for Identities {
@@ -316,7 +327,8 @@ mod tests {
         assert!(matches!(refusal(&denied, 400), Answer::NotAccepted(_)));
         let broken = SendTextMessageError::InternalServerException(InternalServerException::builder().build());
         assert!(matches!(refusal(&broken, 500), Answer::Unanswered(_)));
-        let unmodelled = SendTextMessageError::generic(aws_sdk_pinpointsmsvoicev2::error::ErrorMetadata::builder().code("ExpiredTokenException").build());
+        let unmodelled =
+            SendTextMessageError::generic(aws_sdk_pinpointsmsvoicev2::error::ErrorMetadata::builder().code("ExpiredTokenException").build());
         assert_eq!(refusal(&unmodelled, 403), Answer::NotAccepted("ExpiredTokenException".into()));
         assert_eq!(refusal(&unmodelled, 503), Answer::Unanswered("ExpiredTokenException".into()));
         assert_eq!(refusal(&unmodelled, 408), Answer::Unanswered("ExpiredTokenException".into()));

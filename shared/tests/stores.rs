@@ -174,8 +174,7 @@ async fn a_consent_and_its_ledger_entry_are_written_together_or_not_at_all() {
         disclosure_version: None,
         wording: None,
     };
-    let consent =
-        Consent { given_at: now(), method: Method::SmsKeyword, ip: None, disclosure_version: None, phone: phone.clone(), revoked_at: None };
+    let consent = Consent { given_at: now(), method: Method::SmsKeyword, ip: None, disclosure_version: None, phone: phone.clone(), revoked_at: None };
 
     ledger.state(&recipients, &ada, statement(Action::Given), &consent, true).await.expect("state");
     let stale = ledger.state(&recipients, &ada, statement(Action::Revoked), &consent, false).await;

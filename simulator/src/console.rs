@@ -115,7 +115,7 @@ fn person(item: &Value) -> Option<Person> {
     })
 }
 
-/// The sample events: every CloudEvent in the directory, by file name.
+/// The sample events: all CloudEvents in the directory, by file name.
 async fn samples(State(simulator): State<Simulator>) -> Result<Json<Vec<Value>>, Problem> {
     let directory = &simulator.config().console.events_dir;
     let files = std::fs::read_dir(directory).with_context(|| format!("EVENTS_DIR {} cannot be read", directory.display()));

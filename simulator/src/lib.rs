@@ -11,6 +11,7 @@
 //! let delivery_event = receipts.recv().await;         // the SNS `Message`
 //! # Ok(()) }
 //! ```
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may panic"))]
 
 pub mod account;
 pub mod console;
@@ -21,6 +22,7 @@ mod live;
 mod opt_outs;
 pub mod outcomes;
 mod pacing;
+pub mod people;
 mod phones;
 mod problem;
 pub mod receipts;

@@ -4,9 +4,11 @@ use std::{env, io::Write, net::Ipv4Addr, process::ExitCode};
 
 use anyhow::Context;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use jiff::Timestamp;
 use simulator::{
     Config, Simulator, Sink,
     console::{Console, Table},
+    people,
 };
 use tokio::{
     net::TcpListener,
@@ -28,6 +30,8 @@ Environment:
     EVENTS_QUEUE_URL    SQS queue that the page publishes events to
     MESSAGES_TABLE      DynamoDB table of the rows that the page shows
     RECIPIENTS_TABLE    DynamoDB table of the people that the page shows
+    CONSENTS_TABLE, OPT_OUTS_TABLE   with them, the people of the README are written at the start
+    SEED_PEOPLE         how many more of them (0)
     EVENTS_DIR          directory of the sample events (events)
     AWS_ENDPOINT_URL    the local cloud; plain HTTP only
     AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY   as for any AWS SDK
@@ -60,12 +64,32 @@ async fn serve() -> anyhow::Result<()> {
     let port = port()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     let listener = listener.await.with_context(|| format!("port {port} cannot be used: choose another one with CONSOLE_PORT"))?;
-    let simulator = Simulator::new(config(&sdk().await));
+    let sdk = sdk().await;
+    let simulator = Simulator::new(config(&sdk));
+    seed(&sdk, &simulator).await?;
     info!("console http://127.0.0.1:{port}");
     tokio::select! {
         served = simulator::serve(listener, simulator) => Ok(served?),
         stopped = told_to_stop() => stopped,
     }
+}
+
+/// Sees to it that the people of the README exist, if the tables are named in which they live.
+async fn seed(sdk: &SdkConfig, simulator: &Simulator) -> anyhow::Result<()> {
+    let (Some(recipients), Some(consents), Some(opt_outs)) = (setting("RECIPIENTS_TABLE"), setting("CONSENTS_TABLE"), setting("OPT_OUTS_TABLE"))
+    else {
+        return Ok(());
+    };
+    let extra = setting("SEED_PEOPLE").unwrap_or_else(|| "0".into());
+    let extra = extra.parse().with_context(|| format!("SEED_PEOPLE is {extra:?}: expected a number of people, such as 1000"))?;
+    let people = people::people(extra, Timestamp::now())?;
+    let new = people::seed(&aws_sdk_dynamodb::Client::new(sdk), &people::Tables { recipients, consents, opt_outs }, &people).await?;
+    // Who texted STOP is on AWS's list too.
+    for opt_out in people.iter().filter_map(|person| person.opt_out.as_ref()) {
+        simulator.opt_out(&opt_out.phone);
+    }
+    info!("{new} people are new, {} were there", people.len() - new);
+    Ok(())
 }
 
 fn port() -> anyhow::Result<u16> {
@@ -78,12 +102,12 @@ fn port() -> anyhow::Result<u16> {
 
 fn config(sdk: &SdkConfig) -> Config {
     let sns = aws_sdk_sns::Client::new(sdk);
-    let topic = |variable| match setting(variable) {
-        Some(arn) => Sink::Topic { client: sns.clone(), arn },
-        None => {
-            warn!("{variable} is not set: what would go there goes nowhere");
-            Sink::Nowhere
+    let topic = |variable| {
+        if let Some(arn) = setting(variable) {
+            return Sink::Topic { client: sns.clone(), arn };
         }
+        warn!("{variable} is not set: what would go there goes nowhere");
+        Sink::Nowhere
     };
     let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
     let table = |variable| setting(variable).map(|name| Table { client: dynamodb.clone(), name });

@@ -73,7 +73,7 @@ pub struct Receipt {
 /// The event on the wire.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Event<'a> {
+struct OnTheWire<'a> {
     event_type: String,
     event_version: &'static str,
     event_timestamp: i64,
@@ -85,7 +85,7 @@ struct Event<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     is_international_send: Option<bool>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    carrier: Option<Carrier>,
+    carrier: Option<Network>,
     message_id: &'a str,
     message_request_timestamp: i64,
     message_encoding: &'static str,
@@ -102,7 +102,7 @@ struct Event<'a> {
 
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Carrier {
+struct Network {
     mcc: &'static str,
     mnc: &'static str,
     carrier_name: &'static str,
@@ -115,10 +115,10 @@ struct Protect {
     protect_status: &'static str,
 }
 
-const CARRIERS: [Carrier; 3] = [
-    Carrier { mcc: "310", mnc: "260", carrier_name: "T-Mobile USA, Inc." },
-    Carrier { mcc: "311", mnc: "480", carrier_name: "Verizon Wireless" },
-    Carrier { mcc: "310", mnc: "410", carrier_name: "AT&T Wireless" },
+const CARRIERS: [Network; 3] = [
+    Network { mcc: "310", mnc: "260", carrier_name: "T-Mobile USA, Inc." },
+    Network { mcc: "311", mnc: "480", carrier_name: "Verizon Wireless" },
+    Network { mcc: "310", mnc: "410", carrier_name: "AT&T Wireless" },
 ];
 
 impl Happened {
@@ -201,7 +201,7 @@ impl Receipt {
     pub fn event(self, sent: &Sent, now: Timestamp) -> String {
         let (status, _, description) = self.happened.words();
         let (price, carrier_fee) = account::price(if self.happened.is_charged() { sent.size.parts } else { 0 });
-        let event = Event {
+        let event = OnTheWire {
             event_type: format!("TEXT_{status}"),
             event_version: "1.0",
             event_timestamp: now.as_millisecond(),
@@ -233,7 +233,7 @@ impl Receipt {
     }
 
     /// The carrier is named once it had the text; where SUCCESSFUL is the last word it is not (seen of AWS).
-    fn carrier(self, sent: &Sent) -> Option<Carrier> {
+    fn carrier(self, sent: &Sent) -> Option<Network> {
         let had_it = match self.happened {
             Happened::Successful => !self.is_final,
             Happened::Delivered | Happened::Unreachable | Happened::CarrierBlocked | Happened::Spam => true,

@@ -115,6 +115,11 @@ impl Simulator {
         self.state().texts(phone).to_vec()
     }
 
+    /// Puts a number on the opt-out list, as STOP does.
+    pub fn opt_out(&self, phone: &PhoneNumber) {
+        drop(self.state().opt_outs.put(phone, true, Timestamp::now()));
+    }
+
     /// Forgets the statistics and the conversations.
     pub fn clear(&self) {
         self.state().clear();

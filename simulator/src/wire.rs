@@ -40,6 +40,7 @@ enum Operation {
 /// What goes back over the line.
 enum Said {
     Output(Value),
+    Late(Duration, Value),
     Refused(Refusal),
     Garbled,
     Nothing,
@@ -51,13 +52,15 @@ pub async fn answer(State(simulator): State<Simulator>, headers: HeaderMap, exte
         Some(operation) => call(&simulator, operation, &body).await,
         None => Said::Refused(Refusal::plain(Exception::UnknownOperation)),
     };
-    let latency = simulator.faults().latency_ms;
-    if latency > 0 {
-        tokio::time::sleep(Duration::from_millis(latency)).await;
+    // Only now, with the work done: who hangs up meanwhile hangs up on a text that went out.
+    let late = if let Said::Late(by, _) = said { by } else { Duration::ZERO };
+    let wait = late + Duration::from_millis(simulator.faults().latency_ms);
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
     }
     let request_id = Uuid::new_v4();
     match said {
-        Said::Output(output) => response(StatusCode::OK, request_id, output.to_string()),
+        Said::Output(output) | Said::Late(_, output) => response(StatusCode::OK, request_id, output.to_string()),
         Said::Refused(refusal) => refused(&refusal, request_id),
         Said::Garbled => response(StatusCode::OK, request_id, "<html>".into()),
         Said::Nothing => {
@@ -131,11 +134,10 @@ async fn send(simulator: &Simulator, body: &[u8], faults: &Faults) -> Result<Sai
     if chance(faults.drop_response_rate) && request.dry_run != Some(true) {
         return Ok(Said::Nothing);
     }
-    if let Answer::Late(by) = answer {
-        tokio::time::sleep(by).await;
-    }
+    let output = json!({"MessageId": message_id});
     Ok(match answer {
-        Answer::Prompt | Answer::Late(_) => Said::Output(json!({"MessageId": message_id})),
+        Answer::Prompt => Said::Output(output),
+        Answer::Late(by) => Said::Late(by, output),
         Answer::Garbled => Said::Garbled,
         Answer::Never => Said::Nothing,
     })

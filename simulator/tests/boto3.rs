@@ -8,7 +8,7 @@ use tokio::process::Command;
 #[tokio::test(flavor = "multi_thread")]
 async fn botocore_gets_what_its_service_model_says() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = std::env::var("PYTHON").unwrap_or_else(|_| here.join("../.venv/bin/python").display().to_string());
+    let python = std::env::var("PYTHON").unwrap_or_else(|_| here.join("../.venv/cloud/bin/python").display().to_string());
     let bench = Bench::start(quick()).await;
     let run = Command::new(&python).arg(here.join("tests/boto3_wire.py")).arg(bench.running.url()).output().await;
     let output =

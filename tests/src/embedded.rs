@@ -206,6 +206,7 @@ impl Queues {
         !refused
     }
 
+    #[expect(clippy::unused_async, reason = "axum wants a future")]
     async fn answer(State(queues): State<Self>, headers: HeaderMap, body: String) -> Json<Value> {
         let request = serde_json::from_str::<Value>(&body).unwrap_or_default();
         let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();

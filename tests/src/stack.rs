@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::embedded::sdk;
 
 /// How long anything may take before a test says that it never happened.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The running stack that `STACK_FILE` describes.
 pub struct Stack {

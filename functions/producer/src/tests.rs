@@ -21,6 +21,7 @@ fn now() -> Timestamp {
     "2026-11-23T10:00:00Z".parse().expect("instant")
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the real one may fail")]
 fn no_randomness() -> anyhow::Result<[u8; 16]> {
     Ok([7; 16])
 }

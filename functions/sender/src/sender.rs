@@ -113,7 +113,7 @@ impl Sender {
     }
 
     async fn call(&self, message: &Message, text: &Text, phone: &PhoneNumber, country: Country, now: Timestamp) -> Answer {
-        let time_to_live = (message.useful_until - now).total(jiff::Unit::Second).map_or(5, |seconds| seconds as u64);
+        let left = message.useful_until.duration_since(now);
         let dispatch = Dispatch {
             message_id: message.message_id,
             phone,
@@ -121,7 +121,7 @@ impl Sender {
             body: &text.body,
             parts: text.size.parts,
             class: message.class,
-            time_to_live: std::time::Duration::from_secs(time_to_live),
+            time_to_live: left.try_into().unwrap_or_default(),
         };
         self.provider.send(&dispatch).await
     }
@@ -165,7 +165,7 @@ impl Sender {
         let id = message.message_id;
         match self.messages.change(id, change, Some(message.attempts), notes, now).await? {
             Changed::Yes(row) => {
-                info!(message.id = %id, message.kind = row.kind().as_str(), message.status = row.status.as_str(), row.delivery_detail, "settled")
+                info!(message.id = %id, message.kind = row.kind().as_str(), message.status = row.status.as_str(), row.delivery_detail, "settled");
             }
             Changed::No(_) => warn!(message.id = %id, ?change, "came too late: the row is settled already"),
         }

@@ -1,7 +1,10 @@
-//! Makes what users typed harmless in a stranger's text: one line, nothing invisible, nothing that a phone turns into a link.
+//! Makes what users typed harmless in a stranger's text: one line, nothing invisible, nothing that a phone turns into a link
+//! to the web, to an address or to a number.
 //!
 //! Words stay as they are, even such as "reply STOP" or "your code is 123456": typed words come after the brand, behind a label or in the middle
 //! of a sentence of ours, never as the last line, so they can pose neither as the footer nor as the line that hands a code to a browser.
+
+use std::ops::Range;
 
 use super::{
     gsm,
@@ -9,7 +12,7 @@ use super::{
 };
 use crate::content::{AchievementUnlock, BattleInvitation, BattleReminder, BattleResult, Content, DirectMessage, SecurityAlert, StreakAlert};
 
-/// The longest field that is stored, in characters. No text has room for half of it.
+/// The longest field that is stored, in characters. No text has room for so many.
 const LONGEST: usize = 500;
 
 /// Addresses that phones open without `//`.
@@ -50,12 +53,23 @@ fn link(content: &mut Content) -> Option<&mut String> {
 
 /// One field made harmless. What is harmless already comes back as it is.
 pub(super) fn field(text: &str) -> String {
-    let line = visible(text).split_whitespace().collect::<Vec<_>>().join(" ");
-    let chars: Vec<char> = line.chars().collect();
-    let bounded: String = chars[..boundary(&chars, LONGEST)].iter().collect();
-    let defused: Vec<String> = bounded.split(' ').filter_map(defused).collect();
+    let visible = visible(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    let chars: Vec<char> = visible.chars().collect();
+    let mut line: String = chars[..boundary(&chars, LONGEST)].iter().collect();
+    // What goes may have kept apart what then reads as a link or a number. Every round leaves fewer digits, fewer words or fewer dots to part.
+    loop {
+        let next = masked(&without_links(&line));
+        if next == line {
+            return line;
+        }
+        line = next;
+    }
+}
 
-    let mut out = String::new();
+/// The line without addresses and with host names taken apart, cut behind a word where that makes it too long.
+fn without_links(line: &str) -> String {
+    let defused: Vec<String> = line.split(' ').filter_map(defused).collect();
+    let mut out = String::with_capacity(line.len());
     let mut length = 0;
     for word in defused.iter().flat_map(|words| words.split(' ')).filter(|word| !word.is_empty()) {
         length += word.chars().count() + 1;
@@ -70,6 +84,37 @@ pub(super) fn field(text: &str) -> String {
     out
 }
 
+/// The line with a star for every digit of a telephone number: phones offer to call those.
+///
+/// Numbers are those with a plus sign and eight digits or more, and those of North America: 3-3-4 digits, or ten in a row, or eleven with a one.
+fn masked(line: &str) -> String {
+    let mut chars: Vec<char> = line.chars().collect();
+    let starts = (0..chars.len()).filter(|at| chars[*at].is_ascii_digit() && (*at == 0 || !chars[at - 1].is_ascii_digit()));
+    let groups: Vec<Range<usize>> = starts.map(|start| start..start + chars[start..].iter().take_while(|c| c.is_ascii_digit()).count()).collect();
+    let near = |pair: &[Range<usize>]| {
+        let between = &chars[pair[0].end..pair[1].start];
+        between.len() <= 2 && between.iter().all(|c| " -.()/".contains(*c))
+    };
+    let mut numbers: Vec<Range<usize>> = Vec::new();
+    for (at, group) in groups.iter().enumerate() {
+        let joined = 1 + groups[at..].windows(2).take_while(|pair| near(pair)).count();
+        let group_of = &groups[at..at + joined];
+        let before: String = chars[group.start.saturating_sub(2)..group.start].iter().collect();
+        let international = before.ends_with('+') || before == "+(";
+        if international && group_of.iter().map(ExactSizeIterator::len).sum::<usize>() >= 8 {
+            numbers.extend_from_slice(group_of);
+        } else if group_of.len() >= 3 && group_of[..3].iter().map(ExactSizeIterator::len).eq([3, 3, 4]) {
+            numbers.extend_from_slice(&group_of[..3]);
+        } else if group.len() == 10 || (group.len() == 11 && chars[group.start] == '1') {
+            numbers.push(group.clone());
+        }
+    }
+    for at in numbers.into_iter().flatten() {
+        chars[at] = '*';
+    }
+    chars.into_iter().collect()
+}
+
 /// The visible characters: white space as spaces, full-width ASCII as ASCII, and joiners and selectors only where they belong.
 fn visible(text: &str) -> String {
     let folded: Vec<char> = text.chars().filter_map(folded).collect();
@@ -82,7 +127,7 @@ fn visible(text: &str) -> String {
             // In the scripts of Asia they shape letters.
             '\u{200c}' | '\u{200d}' => is_asian(before) && is_asian(after),
             '\u{fe0e}' | '\u{fe0f}' => is_pictograph(before) || (after == '\u{20e3}' && matches!(before, '0'..='9' | '#' | '*')),
-            c if is_mark(c) => before != ' ',
+            c if is_mark(c) => before != ' ' && !is_dot(before),
             _ => true,
         };
         if belongs {
@@ -122,6 +167,11 @@ fn is_pictograph(c: char) -> bool {
         || matches!(c, '\u{2b00}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')
 }
 
+/// Whether host names are divided by it (UTS 46), once full-width ones are folded.
+fn is_dot(c: char) -> bool {
+    matches!(c, '.' | '。' | '｡')
+}
+
 fn is_asian(c: char) -> bool {
     c >= '\u{600}' && (c.is_alphabetic() || is_mark(c))
 }
@@ -129,9 +179,9 @@ fn is_asian(c: char) -> bool {
 /// A word that no phone makes a link of: as it is, or with a space behind every dot of a host name, or `None` if it is an address through and through.
 fn defused(word: &str) -> Option<String> {
     let chars: Vec<char> = word.chars().collect();
-    // As it may be sent: of a "ť" becomes a "t".
+    // As it may be sent: a "ť" may become a "t".
     let plain: Vec<char> = gsm::rewritten(word).chars().collect();
-    if word.contains("://") || has_scheme(&plain) {
+    if word.contains("://") || has_scheme(&chars) || has_scheme(&plain) {
         return None;
     }
     let dots = host_dots(&chars);
@@ -170,7 +220,7 @@ fn goes_on(rest: &[char]) -> bool {
 
 /// The dots that make a host name or an IP address of the word, each with the place where that ends if the dot is its last.
 fn host_dots(chars: &[char]) -> Vec<(usize, usize)> {
-    let dots: Vec<usize> = (0..chars.len()).filter(|at| matches!(chars[*at], '.' | '。' | '｡')).collect();
+    let dots: Vec<usize> = (0..chars.len()).filter(|at| is_dot(chars[*at])).collect();
     let mut found: Vec<(usize, usize)> = dots.iter().filter_map(|dot| Some((*dot, top_level_end(chars, *dot)?))).collect();
     for four in dots.windows(3) {
         if let Some(end) = ip_end(chars, four) {
@@ -182,7 +232,7 @@ fn host_dots(chars: &[char]) -> Vec<(usize, usize)> {
 
 /// Where the top-level domain behind this dot ends, if there is one: two letters or more, and a name before the dot.
 fn top_level_end(chars: &[char], dot: usize) -> Option<usize> {
-    let before = *chars[..dot].last().filter(|c| !matches!(c, '.' | '。' | '｡'))?;
+    let before = *chars[..dot].last().filter(|c| !is_dot(**c))?;
     let letters: String = chars[dot + 1..].iter().take_while(|c| gsm::reads_as_letter(**c)).collect();
     let plain = gsm::rewritten(&letters).to_ascii_lowercase();
     let ends_a_sentence = chars[dot] != '.' && !before.is_ascii() && !letters.is_ascii();

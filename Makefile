@@ -1,0 +1,60 @@
+# Every target sets up what it needs; `make help` lists them.
+PYTHON ?= python3
+cloud := .venv/cloud/bin/python -B
+tools := $(PYTHON) -B local/tools.py
+tools_for = @command -v $(PYTHON) >/dev/null || { echo "error: Python is missing: \`apt-get install python3 python3-venv\`." >&2; exit 1; }; $(tools) $(1)
+
+TO ?= ada
+TYPE ?= battle_invitation
+dry_run = $(if $(filter-out 0,$(DRY_RUN)),--dry-run)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check fmt deploy redrive send-test schemas deny deny-advisories clean
+
+help: ## what there is to make
+	@echo "make …"
+	@sed -nE 's/^([a-z<>-]+):[^#]*## (.*)/  \1|\2/p; s/^# (invoke-<[a-z]+>) +(.*)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+
+run: ## all of it on this machine, until Ctrl-C (CONSOLE_PORT=4580 AWS_PORT=4566 SEED_PEOPLE=0)
+	$(call tools_for,rust cloud sam)
+	@$(cloud) local/stack.py up
+
+test: ## format, lints, template, unit and edge tests, journeys on the deployed local stack
+	$(call tools_for,rust cloud sam browser)
+	@$(cloud) local/check.py
+
+check: ## only the quick ones: format, lints, template
+	$(call tools_for,rust cloud sam)
+	@$(cloud) local/check.py format lints template
+
+fmt: ## lay out the Rust code
+	cargo fmt --all
+
+# invoke-<function>    call a function of the running stack with its sample event (EVENT=file for another)
+invoke-%:
+	$(call tools_for,cloud)
+	@$(cloud) local/invoke.py $* $(EVENT)
+
+send-test: ## publish a sample event and follow its text (TO=ada TYPE=battle_invitation DRY_RUN=1 STACK=… AWS_PROFILE=…)
+	$(call tools_for,cloud)
+	@$(cloud) local/send_test.py "$(TO)" "$(TYPE)" $(if $(PHONE),--phone "$(PHONE)") $(dry_run)
+
+redrive: ## send dead letters back to where they came from (DRY_RUN=1 lists them, STACK=… AWS_PROFILE=…)
+	$(call tools_for,cloud)
+	@$(cloud) local/redrive.py $(dry_run)
+
+deploy: ## build for AWS and deploy to the account of AWS_PROFILE=…
+	$(call tools_for,rust cloud sam)
+	@$(cloud) local/deploy.py
+
+schemas: ## write events/schemas/ anew from the Rust types
+	UPDATE_SCHEMAS=1 cargo test -p sms --test events schemas
+
+deny: ## licences, bans and sources of the dependencies
+	cargo deny check licenses bans sources
+
+deny-advisories: ## known vulnerabilities of the dependencies (fetches the advisory database)
+	cargo deny check advisories
+
+clean: ## forget everything that was built or installed here
+	rm -rf target .aws-sam .local .venv

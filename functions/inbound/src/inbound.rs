@@ -1,0 +1,274 @@
+//! Obeys what people text us: out, in, and help.
+//!
+//! Every step may be done twice and comes to the same, so that a reply whose handling died half-way is simply handled again.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use serde::Deserialize;
+use sms::{
+    consent::{Action, Method, Statement},
+    content::{Content, OptOutConfirmation},
+    event::message_id,
+    kind::Category,
+    lambda::{Notification, unreadable},
+    message::{Message, useful_until},
+    opt_out::OptOut,
+    phone::PhoneNumber,
+    provider::{OptOutList, Unlisted},
+    queues::{Lanes, OptOutOrder},
+    recipient::{Consent, Recipient},
+    reply::{self, Meaning, Reading},
+    stores::{Begun, Ledger, Messages, OptOuts, Recipients, Replies, Reply, Written},
+};
+use tracing::{info, warn};
+use uuid::Uuid;
+
+/// Obeys replies.
+pub struct Inbound {
+    pub replies: Replies,
+    pub opt_outs: OptOuts,
+    pub recipients: Recipients,
+    pub ledger: Ledger,
+    pub messages: Messages,
+    pub list: OptOutList,
+    pub lanes: Lanes,
+    pub stop_answered_by: StopAnsweredBy,
+}
+
+/// Who answers STOP, START and UNSTOP. Two answers would be one too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopAnsweredBy {
+    /// The toll-free network, which also blocks the number.
+    Carrier,
+    /// We do: a number with self-managed opt-outs.
+    Us,
+}
+
+/// A reply as AWS publishes it (user guide, "two-way SMS payload"). It has no time: the SNS envelope has.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Payload {
+    origination_number: PhoneNumber,
+    message_body: String,
+    inbound_message_id: String,
+}
+
+/// A person's word: from which number, when, and what made us hear it.
+struct Word<'a> {
+    phone: &'a PhoneNumber,
+    at: Timestamp,
+    method: Method,
+    rule: &'a str,
+    wording: &'a str,
+}
+
+/// How long a reply is kept: as long as the messages it answers.
+const KEPT_SECONDS: i64 = 400 * 24 * 3600;
+
+impl Inbound {
+    /// Obeys one record: a reply in its SNS envelope, or an order of another function.
+    pub async fn obey(&self, body: &str, now: Timestamp) -> anyhow::Result<()> {
+        if let Ok(order) = serde_json::from_str::<OptOutOrder>(body) {
+            return self.follow(order).await;
+        }
+        let notification = Notification::parse(body)?;
+        let payload: Payload = serde_json::from_str(&notification.message).map_err(|error| unreadable("a reply", &error))?;
+        self.obey_reply(&payload, notification.timestamp, now).await
+    }
+
+    async fn follow(&self, order: OptOutOrder) -> anyhow::Result<()> {
+        match order {
+            OptOutOrder::Blocked { phone, reason, at } => {
+                let word = Word { phone: &phone, at, method: Method::Carrier, rule: &reason, wording: &reason };
+                self.opt_out_of_everything(&word, None).await
+            }
+            OptOutOrder::Confirmed { phone } => self.list.put(&phone).await,
+        }
+    }
+
+    async fn obey_reply(&self, payload: &Payload, at: Timestamp, now: Timestamp) -> anyhow::Result<()> {
+        let reading = reply::read(&payload.message_body);
+        if self.replies.begin(&kept(payload, &reading, at)).await? == Begun::Obeyed {
+            info!(reply.id = payload.inbound_message_id, "obeyed before");
+            return Ok(());
+        }
+        let word = Word { phone: &payload.origination_number, at, method: Method::SmsKeyword, rule: reading.rule, wording: &payload.message_body };
+        let answer = message_id("sms/replies", &payload.inbound_message_id);
+        // The network has answered already: a second answer would be ours.
+        let answered = reading.network_keyword && self.stop_answered_by == StopAnsweredBy::Carrier;
+        match &reading.meaning {
+            Meaning::StopAll => self.opt_out_of_everything(&word, (!answered).then_some(answer)).await?,
+            Meaning::StopCategories(categories) => self.opt_out_of(&word, categories.clone(), answer).await?,
+            Meaning::Start => self.opt_in(&word, (!answered).then_some(answer)).await?,
+            Meaning::Help => self.answer(&word, answer, Content::HelpReply {}).await?,
+            Meaning::Unclear | Meaning::Other => {}
+        }
+        info!(reply.id = payload.inbound_message_id, reply.rule = reading.rule, reply.meaning = reading.meaning.as_str(), "obeyed");
+        self.replies.finish(&payload.inbound_message_id, now).await
+    }
+
+    /// Nothing more to this number: our row first, since it is what every text is checked against.
+    ///
+    /// With a confirmation to come, AWS's list has to wait: it would refuse that one text too. The sender says when it is out.
+    async fn opt_out_of_everything(&self, word: &Word<'_>, confirmation: Option<Uuid>) -> anyhow::Result<()> {
+        let before = self.row(word).await?;
+        // One confirmation, ever: who is out already gets no other.
+        let confirmation = confirmation.filter(|id| before.everything_since.is_none() || before.confirmation == Some(*id));
+        let row =
+            OptOut { everything_since: before.everything_since.or(Some(word.at)), confirmation: confirmation.or(before.confirmation), ..before };
+        if !self.opt_outs.say(&row).await? {
+            superseded(word);
+            return Ok(());
+        }
+        for user in self.recipients.with_phone(word.phone).await? {
+            if let Some(recipient) = self.recipients.get(&user).await? {
+                self.revoke(&recipient, word).await?;
+            }
+        }
+        match confirmation {
+            None => self.list.put(word.phone).await,
+            Some(id) => self.answer(word, id, Content::OptOutConfirmation(OptOutConfirmation { categories: Vec::new() })).await,
+        }
+    }
+
+    /// Nothing more of these categories to this number.
+    async fn opt_out_of(&self, word: &Word<'_>, categories: BTreeSet<Category>, confirmation: Uuid) -> anyhow::Result<()> {
+        let mut row = self.row(word).await?;
+        row.categories.extend(&categories);
+        if !self.opt_outs.say(&row).await? {
+            superseded(word);
+            return Ok(());
+        }
+        let categories = categories.into_iter().collect();
+        self.answer(word, confirmation, Content::OptOutConfirmation(OptOutConfirmation { categories })).await
+    }
+
+    /// Texts again, if AWS lets the number off its list; if it does not, the opt-out stands, and its row says why.
+    async fn opt_in(&self, word: &Word<'_>, confirmation: Option<Uuid>) -> anyhow::Result<()> {
+        let before = self.row(word).await?;
+        let row = match self.list.delete(word.phone).await? {
+            Unlisted::Yes => OptOut { everything_since: None, categories: BTreeSet::new(), relisting_refused: None, confirmation: None, ..before },
+            Unlisted::No(reason) => {
+                warn!(phone = %word.phone, reason, "AWS keeps the number on its opt-out list, so ours does too");
+                OptOut { everything_since: before.everything_since.or(Some(word.at)), relisting_refused: Some(reason), ..before }
+            }
+        };
+        if !self.opt_outs.say(&row).await? {
+            superseded(word);
+            return Ok(());
+        }
+        for user in self.recipients.with_phone(word.phone).await? {
+            if let Some(recipient) = self.recipients.get(&user).await?.filter(|recipient| recipient.verified_phone() == Some(word.phone)) {
+                self.give(&recipient, word).await?;
+            }
+        }
+        match confirmation.filter(|_| row.everything_since.is_none()) {
+            Some(id) => self.answer(word, id, Content::OptInConfirmation {}).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The number's row as it will be after `word`, before anything is changed in it.
+    async fn row(&self, word: &Word<'_>) -> anyhow::Result<OptOut> {
+        let before = self.opt_outs.get(word.phone).await?;
+        let fresh = OptOut {
+            phone: word.phone.clone(),
+            everything_since: None,
+            categories: BTreeSet::new(),
+            confirmation: None,
+            method: word.method,
+            rule: word.rule.to_owned(),
+            relisting_refused: None,
+            updated_at: word.at,
+        };
+        Ok(match before {
+            None => fresh,
+            Some(before) => OptOut { method: fresh.method, rule: fresh.rule, updated_at: fresh.updated_at, ..before },
+        })
+    }
+
+    /// Takes back the consent of `recipient`, if there is one to take back.
+    async fn revoke(&self, recipient: &Recipient, word: &Word<'_>) -> anyhow::Result<()> {
+        let Some(standing) = recipient.consent.as_ref().filter(|consent| consent.revoked_at.is_none()) else {
+            return Ok(());
+        };
+        let consent = Consent { revoked_at: Some(word.at), ..standing.clone() };
+        self.ledger.state(&self.recipients, recipient, word.statement(Action::Revoked), &consent, false).await
+    }
+
+    /// Asking for texts is consent of its own kind.
+    async fn give(&self, recipient: &Recipient, word: &Word<'_>) -> anyhow::Result<()> {
+        if recipient.standing_consent().is_some() && recipient.sms_enabled {
+            return Ok(());
+        }
+        let consent =
+            Consent { given_at: word.at, method: word.method, ip: None, disclosure_version: None, phone: word.phone.clone(), revoked_at: None };
+        self.ledger.state(&self.recipients, recipient, word.statement(Action::Given), &consent, true).await
+    }
+
+    /// Writes an answer's row and puts it on the urgent lane; the sender does the rest.
+    async fn answer(&self, word: &Word<'_>, id: Uuid, content: Content) -> anyhow::Result<()> {
+        let useful_until = useful_until(&content, word.at);
+        let mut message = Message::new(id, content, useful_until, word.at).to(Some(word.phone.clone()));
+        if let Some(user) = self.recipients.with_phone(word.phone).await?.into_iter().next() {
+            let recipient = self.recipients.get(&user).await?;
+            message.locale = recipient.as_ref().map(Recipient::text_locale).unwrap_or_default();
+            message.user_id = Some(user);
+        }
+        let row = match self.messages.write(&message).await? {
+            Written::New => message,
+            Written::Repeat(row) => *row,
+        };
+        let failed = self.lanes.enqueue(&[(row.message_id, row.lane)]).await;
+        failed.into_iter().next().map_or(Ok(()), |(_, error)| Err(error).context("an answer did not get on its lane"))
+    }
+}
+
+/// The row that keeps a reply, as long as nothing is done about it.
+fn kept(payload: &Payload, reading: &Reading, at: Timestamp) -> Reply {
+    Reply {
+        inbound_message_id: payload.inbound_message_id.clone(),
+        phone: payload.origination_number.clone(),
+        body: payload.message_body.clone(),
+        meaning: reading.meaning.as_str().to_owned(),
+        rule: reading.rule.to_owned(),
+        review: matches!(reading.meaning, Meaning::Unclear),
+        received_at: at,
+        obeyed_at: None,
+        expires_at: at.as_second() + KEPT_SECONDS,
+    }
+}
+
+/// SNS keeps no order: a word that comes after a later one changes nothing.
+fn superseded(word: &Word<'_>) {
+    info!(phone = %word.phone, rule = word.rule, "superseded: they said something else later");
+}
+
+impl Word<'_> {
+    fn statement(&self, action: Action) -> Statement {
+        Statement {
+            at: self.at,
+            action,
+            method: self.method,
+            phone: self.phone.clone(),
+            ip: None,
+            user_agent: None,
+            disclosure_version: None,
+            wording: Some(self.wording.to_owned()),
+        }
+    }
+}
+
+impl std::str::FromStr for StopAnsweredBy {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "carrier" => Ok(Self::Carrier),
+            "us" => Ok(Self::Us),
+            _ => Err("wants `carrier` or `us`"),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Replies in; opt-outs, consents, answers and AWS's own list out.
+
+use jiff::{SignedDuration, Timestamp};
+use journeys::embedded::{Embedded, sdk};
+use serde_json::{Value, json};
+use simulator::Running;
+use sms::{
+    consent::{Action, Method, verify},
+    event::{UserId, message_id},
+    kind::{Category, Kind},
+    message::{Message, Status},
+    phone::PhoneNumber,
+    provider::OptOutList,
+    queues::Lanes,
+    recipient::{Categories, Consent, Recipient},
+    stores::{Ledger, Messages, OptOuts, Recipients, Replies},
+};
+
+use crate::inbound::{Inbound, StopAnsweredBy};
+
+const PHONE: &str = "+12025550101";
+
+struct Stage {
+    embedded: Embedded,
+    _simulator: Running,
+    inbound: Inbound,
+    list: aws_sdk_pinpointsmsvoicev2::Client,
+}
+
+fn now() -> Timestamp {
+    "2026-11-23T10:00:00Z".parse().expect("instant")
+}
+
+fn phone() -> PhoneNumber {
+    PHONE.parse().expect("phone")
+}
+
+fn user(id: &str) -> UserId {
+    UserId::try_from(id.to_owned()).expect("user")
+}
+
+impl Stage {
+    /// With Ada, who consents, and Bob, who has the same number and proved it, but never said yes.
+    async fn set(stop_answered_by: StopAnsweredBy) -> Self {
+        let embedded = Embedded::start().await.expect("embedded");
+        let simulator = Running::start(simulator::Config::default()).await.expect("simulator");
+        let aws = sdk(&simulator.url());
+        let dynamodb = || embedded.dynamodb.clone();
+        let inbound = Inbound {
+            replies: Replies::new(dynamodb(), "RepliesTable".into()),
+            opt_outs: OptOuts::new(dynamodb(), "OptOutsTable".into()),
+            recipients: Recipients::new(dynamodb(), "RecipientsTable".into()),
+            ledger: Ledger::new(dynamodb(), "ConsentsTable".into()),
+            messages: Messages::new(dynamodb(), "MessagesTable".into()),
+            list: OptOutList::new(&aws, "Default".into()),
+            lanes: Lanes::new(embedded.sqs.clone(), "http://queues/urgent".into(), "http://queues/urgent".into()),
+            stop_answered_by,
+        };
+        let stage = Self { embedded, _simulator: simulator, inbound, list: aws_sdk_pinpointsmsvoicev2::Client::new(&aws) };
+        let bob = Recipient { phone: Some(phone()), phone_verified_at: Some(now()), ..Recipient::new(user("bob")) };
+        let consent = Consent { given_at: now(), method: Method::SettingsPage, ip: None, disclosure_version: None, phone: phone(), revoked_at: None };
+        let ada = Recipient { user_id: user("ada"), sms_enabled: true, categories: Categories::ALL_ON, consent: Some(consent), ..bob.clone() };
+        for recipient in [ada, bob] {
+            stage.inbound.recipients.put(&recipient).await.expect("put");
+        }
+        stage
+    }
+
+    /// `body`, texted at `second` seconds past the hour, with the inbound id `id`.
+    async fn texts(&self, id: &str, body: &str, second: i64) -> anyhow::Result<()> {
+        let payload = json!({"originationNumber": PHONE, "destinationNumber": "+18663448034", "messageKeyword": "KEYWORD_000000000000",
+            "messageBody": body, "inboundMessageId": id});
+        let at = sms::moment::text(now() + SignedDuration::from_secs(second));
+        let envelope = json!({"Type": "Notification", "MessageId": "n", "Message": payload.to_string(), "Timestamp": at});
+        self.inbound.obey(&envelope.to_string(), now()).await
+    }
+
+    async fn is_out(&self) -> bool {
+        self.inbound.opt_outs.get(&phone()).await.expect("get").is_some_and(|row| row.everything_since.is_some())
+    }
+
+    async fn is_on_aws_list(&self) -> bool {
+        self.list.describe_opted_out_numbers().opt_out_list_name("Default").opted_out_numbers(PHONE).send().await.is_ok()
+    }
+
+    async fn recipient(&self, id: &str) -> Recipient {
+        self.inbound.recipients.get(&user(id)).await.expect("get").expect("row")
+    }
+
+    async fn answer(&self, id: &str) -> Option<Message> {
+        self.inbound.messages.get(message_id("sms/replies", id)).await.expect("get")
+    }
+
+    fn jobs(&self) -> usize {
+        self.embedded.queues.bodies("urgent").len()
+    }
+
+    async fn actions(&self, id: &str) -> Vec<Action> {
+        let entries = self.inbound.ledger.of(&user(id)).await.expect("entries");
+        let head = self.recipient(id).await.ledger;
+        assert_eq!(verify(&entries, head.as_ref()), Ok(()));
+        entries.iter().map(|entry| entry.statement.action).collect()
+    }
+}
+
+#[tokio::test]
+async fn stop_on_a_toll_free_number_opts_out_everywhere_and_says_nothing() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    stage.texts("in", "Stop", 1).await.expect("obey");
+    assert!(stage.is_out().await && stage.is_on_aws_list().await);
+    assert!(stage.recipient("ada").await.standing_consent().is_none());
+    assert!(!stage.recipient("ada").await.sms_enabled);
+    assert_eq!((stage.actions("ada").await, stage.actions("bob").await), (vec![Action::Revoked], vec![]));
+    assert_eq!((stage.jobs(), stage.answer("in").await), (0, None), "the network has answered");
+}
+
+#[tokio::test]
+async fn stop_elsewhere_is_confirmed_once_and_aws_list_waits_for_it() {
+    let stage = Stage::set(StopAnsweredBy::Us).await;
+    stage.texts("in", "STOP", 1).await.expect("obey");
+    assert!(stage.is_out().await && !stage.is_on_aws_list().await);
+    let answer = stage.answer("in").await.expect("a confirmation");
+    assert_eq!((answer.kind(), answer.status), (Kind::OptOutConfirmation, Status::Pending));
+    assert_eq!(answer.useful_until, now() + SignedDuration::from_secs(301), "within five minutes");
+    let row = stage.inbound.opt_outs.get(&phone()).await.expect("get").expect("row");
+    assert_eq!(row.blocks(Kind::OptOutConfirmation, answer.message_id), None, "it may pass");
+    assert!(row.blocks(Kind::OptOutConfirmation, uuid::Uuid::nil()).is_some(), "and no other");
+
+    let confirmed = json!({"confirmed": {"phone": PHONE}}).to_string();
+    stage.inbound.obey(&confirmed, now()).await.expect("obey");
+    assert!(stage.is_on_aws_list().await);
+
+    stage.texts("again", "unsubscribe", 2).await.expect("obey");
+    assert_eq!((stage.jobs(), stage.answer("again").await), (1, None), "one confirmation, ever");
+}
+
+#[tokio::test]
+async fn plain_words_are_obeyed_like_the_keyword_and_confirmed_by_us() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    stage.texts("in", "Please stop texting me", 1).await.expect("obey");
+    assert!(stage.is_out().await);
+    assert_eq!(stage.answer("in").await.map(|answer| answer.kind()), Some(Kind::OptOutConfirmation));
+}
+
+#[tokio::test]
+async fn start_is_consent_for_everybody_who_proved_the_number() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    stage.texts("out", "STOP", 1).await.expect("obey");
+    stage.texts("in", "START", 2).await.expect("obey");
+    assert!(!stage.is_out().await && !stage.is_on_aws_list().await);
+    for id in ["ada", "bob"] {
+        let recipient = stage.recipient(id).await;
+        let consent = recipient.standing_consent().expect("consent");
+        assert_eq!((consent.method, recipient.sms_enabled), (Method::SmsKeyword, true), "{id}");
+    }
+    assert_eq!((stage.actions("ada").await, stage.actions("bob").await), (vec![Action::Revoked, Action::Given], vec![Action::Given]));
+}
+
+#[tokio::test]
+async fn where_aws_keeps_the_number_the_opt_out_stands_and_says_why() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    for (second, word) in [(1, "STOP"), (2, "START"), (3, "STOP"), (4, "START")] {
+        stage.texts(&format!("in-{second}"), word, second).await.expect("obey");
+    }
+    assert!(stage.is_out().await && stage.is_on_aws_list().await, "once in 30 days");
+    let row = stage.inbound.opt_outs.get(&phone()).await.expect("get").expect("row");
+    assert_eq!(row.relisting_refused.as_deref(), Some("PHONE_NUMBER_CANNOT_BE_OPTED_IN"));
+    let why = row.blocks(Kind::BattleInvitation, uuid::Uuid::nil()).expect("blocked");
+    assert!(why.contains("AWS keeps it on its list"), "{why}");
+}
+
+#[tokio::test]
+async fn a_category_alone_is_stopped_and_confirmed() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    stage.texts("in", "STOP BATTLES", 1).await.expect("obey");
+    let row = stage.inbound.opt_outs.get(&phone()).await.expect("get").expect("row");
+    assert_eq!(row.categories, [Category::BattleInvitations, Category::BattleResults, Category::BattleReminders].into());
+    assert!(!stage.is_out().await && !stage.is_on_aws_list().await);
+    assert!(stage.recipient("ada").await.standing_consent().is_some());
+    assert_eq!(stage.jobs(), 1);
+}
+
+#[tokio::test]
+async fn a_word_that_comes_late_does_not_undo_a_later_one() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    stage.texts("second", "STOP", 2).await.expect("obey");
+    stage.texts("first", "START", 1).await.expect("obey");
+    assert!(stage.is_out().await, "they stopped after they started");
+    assert!(stage.recipient("ada").await.standing_consent().is_none());
+}
+
+#[tokio::test]
+async fn the_same_reply_twice_is_obeyed_once() {
+    let stage = Stage::set(StopAnsweredBy::Us).await;
+    for _ in 0..3 {
+        stage.texts("in", "STOP", 1).await.expect("obey");
+    }
+    assert_eq!((stage.jobs(), stage.actions("ada").await), (1, vec![Action::Revoked]));
+}
+
+#[tokio::test]
+async fn help_is_answered_and_everything_else_is_kept_without_an_answer() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    for (n, body) in ["HELP", "stop by my place later?", "lol nice"].into_iter().enumerate() {
+        stage.texts(&n.to_string(), body, 1).await.expect("obey");
+    }
+    assert_eq!(stage.answer("0").await.map(|answer| answer.kind()), Some(Kind::HelpReply));
+    assert_eq!((stage.jobs(), stage.is_out().await), (1, false));
+    let replies = stage.embedded.scan("RepliesTable").await.expect("scan");
+    assert_eq!(replies.len(), 3);
+    assert!(replies.iter().all(|reply: &Value| reply["rule"].is_string() && reply["obeyed_at"].is_string()));
+}
+
+#[tokio::test]
+async fn a_phone_that_blocks_us_is_opted_out_by_order() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    let order = json!({"blocked": {"phone": PHONE, "reason": "Phone has blocked SMS", "at": "2026-11-23T10:00:01.000Z"}});
+    stage.inbound.obey(&order.to_string(), now()).await.expect("obey");
+    assert!(stage.is_out().await && stage.is_on_aws_list().await);
+    let consent = stage.recipient("ada").await.consent.expect("consent");
+    assert_eq!(consent.revoked_at, Some(now() + SignedDuration::from_secs(1)));
+    assert_eq!(stage.jobs(), 0, "who blocks us wants no confirmation");
+}
+
+#[tokio::test]
+async fn an_unreadable_reply_quotes_nothing() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    let payload = json!({"originationNumber": "+1202555010x", "messageBody": "secret", "inboundMessageId": "in"});
+    let envelope = json!({"Message": payload.to_string(), "Timestamp": "2026-11-23T10:00:01Z"});
+    let error = stage.inbound.obey(&envelope.to_string(), now()).await.expect_err("unreadable");
+    assert!(!error.to_string().contains("secret") && !error.to_string().contains("202555"), "{error}");
+}

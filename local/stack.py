@@ -1,0 +1,319 @@
+"""Runs all of AllThrive SMS on this machine: an emulator of AWS, the real stack deployed to it, and the SMS simulator.
+
+`up` is what `make run` does. `test` brings the same up on free ports, runs a command against it and takes it down.
+Everything it writes is in .local, .aws-sam and target; everything it starts ends with it.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import cloud
+from children import Stopped, finish, last_words, started, stop_on_signals
+from cloud import REGION, ROOT, STACK_NAME, STATE, Fault
+
+CLOUD_BIN = ROOT / ".venv" / "cloud" / "bin"
+SAM_BIN = ROOT / ".venv" / "sam" / "bin"
+LOOPBACK = "127.0.0.1"
+PATIENCE_SECONDS = 60
+
+# What is different from production: no AWS::SMSVOICE resources and no TLS in the emulator, and nothing worth keeping.
+LOCAL_PARAMETERS = ["SmsVoice=none", "RequireTls=false", "DeletionProtection=false", "LogRetentionDays=1"]
+
+
+def main():
+    arguments = parse()
+    stop_on_signals()
+    STATE.mkdir(exist_ok=True)
+    try:
+        return arguments.action(arguments)
+    except Stopped:
+        print("stopped", flush=True)
+        return 0 if arguments.action is up else 130
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    actions = parser.add_subparsers(required=True)
+    action = actions.add_parser("up", help="run in the foreground until Ctrl-C; ports: CONSOLE_PORT, AWS_PORT")
+    action.set_defaults(action=up)
+    action = actions.add_parser("test", help="run a command against a stack on free ports; its exit code is handed on")
+    action.add_argument("command", nargs="+", help="after --; STACK_FILE in its environment names the stack's description")
+    action.set_defaults(action=test)
+    return parser.parse_args()
+
+
+def up(_):
+    console = cloud.console_port()
+    with stack(cloud.folder(console), console, cloud.port("AWS_PORT", 4566)) as running:
+        known = running.known
+        print(f"ready console={known['console']} aws={known['aws']} api={known['outputs'].get('ApiUrl', 'none')}", flush=True)
+        parent = os.getppid()
+        while os.getppid() == parent:
+            running.check()
+            time.sleep(0.3)
+    return 0
+
+
+def test(arguments):
+    console, aws = free_ports(2)
+    # Each journey has people of its own.
+    os.environ["SEED_PEOPLE"] = os.environ.get("SEED_PEOPLE") or "50"
+    for old in STATE.glob("test-*"):
+        if not (old / "stack.json").exists():
+            shutil.rmtree(old)
+    with stack(STATE / f"test-{console}", console, aws) as running:
+        env = loopback_environment(running.known["aws"]) | {
+            "STACK_FILE": str(running.file),
+            "CONSOLE_URL": running.known["console"],
+        }
+        with started(arguments.command[0], arguments.command, env) as command:
+            while (code := command.process.poll()) is None:
+                running.check()
+                time.sleep(0.1)
+    return code
+
+
+class Running:
+    """A stack that is up."""
+
+    def __init__(self, known, file, children):
+        self.known = known
+        self.file = file
+        self.children = children
+
+    def check(self):
+        for child in self.children:
+            child.check()
+
+
+@contextmanager
+def stack(folder, console_port, aws_port):
+    """The whole system, up and warm inside the `with`, gone after it but for its logs in `folder`."""
+    architecture = host_architecture()
+    if console_port == aws_port:
+        raise Fault(f"CONSOLE_PORT and AWS_PORT are both {aws_port}: give them different ones.")
+    for name, number in ("CONSOLE_PORT", console_port), ("AWS_PORT", aws_port):
+        ensure_free(name, number)
+    console, aws = f"http://{LOOPBACK}:{console_port}", f"http://{LOOPBACK}:{aws_port}"
+    folder.mkdir(exist_ok=True)
+    logs = {name: folder / f"{name}.log" for name in ("build", "deploy", "emulator", "simulator")}
+
+    with ExitStack() as stays:
+        with only_builder():
+            build(architecture, logs["build"])
+            with step("start the AWS emulator"):
+                emulator = stays.enter_context(emulating(aws_port, aws, console, logs["emulator"]))
+            with step("deploy template.yaml to it"):
+                outputs = deploy(architecture, aws, logs["deploy"])
+        known = {"console": console, "aws": aws, "region": REGION, "outputs": outputs}
+        known["logs"] = {name: str(path) for name, path in logs.items()}
+        with step("start the SMS simulator and seed its people"):
+            simulator = stays.enter_context(
+                started("SMS simulator", [target("debug", "simulator")], simulator_environment(known), logs["simulator"])
+            )
+            wait_for(f"{console}/stats", simulator)
+        with step("warm the functions"):
+            warm(aws)
+        file = folder / "stack.json"
+        file.write_text(json.dumps(known, indent=2))
+        stays.callback(file.unlink, missing_ok=True)
+        yield Running(known, file, [emulator, simulator])
+
+
+@contextmanager
+def only_builder():
+    """Two stacks that start at the same time share .aws-sam and target: one after the other."""
+    with open(STATE / "build.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another stack is being built here; waiting for it", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def step(what):
+    print(f"{what} …", flush=True)
+    began = time.monotonic()
+    yield
+    print(f"  {time.monotonic() - began:.1f} s", flush=True)
+
+
+def host_architecture():
+    machine = platform.machine()
+    known = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+    if machine not in known:
+        raise Fault(f"Lambda has no functions for this machine ({machine}): x86_64 or arm64 is needed.")
+    return known[machine]
+
+
+def ensure_free(name, number):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, number))
+        except OSError as error:
+            raise Fault(
+                f"Port {number} is taken: stop what uses it (another `make run`?), or choose another with {name}=…."
+            ) from error
+
+
+def free_ports(count):
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind((LOOPBACK, 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+def build(architecture, log):
+    """Cargo goes first, all functions at once and in the open: `sam build` alone hides its progress and its errors."""
+    env = build_environment()
+    functions = sorted(path.parent.name for path in ROOT.glob("functions/*/Cargo.toml"))
+    with step("compile the functions, optimised (minutes the first time)"):
+        cargo = ["cargo", "lambda", "build", "--release", *(["--arm64"] if architecture == "arm64" else [])]
+        finish("Compiling the functions", [*cargo, *(f"--bin={name}" for name in functions)], env)
+    with step("sam build"):
+        finish("sam build", ["sam", "build", "--parameter-overrides", f"Architecture={architecture}"], env, log)
+    with step("compile the SMS simulator"):
+        finish("Compiling the SMS simulator", ["cargo", "build", "--package=simulator", "--bin=simulator"], env)
+
+
+def build_environment():
+    """Cargo may need a proxy; nobody needs an AWS account to build."""
+    target_directory = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    return environment() | {
+        "PATH": f"{SAM_BIN}:{os.environ['PATH']}",
+        "AWS_DEFAULT_REGION": REGION,
+        "SAM_CLI_TELEMETRY": "0",
+        "__SAM_CLI_APP_DIR": str(STATE / "sam"),
+        "CARGO_ZIGBUILD_CACHE_DIR": str(target_directory / "zigbuild"),
+        "ZIG_GLOBAL_CACHE_DIR": str(target_directory / "zig"),
+    }
+
+
+def environment():
+    """This process's environment without make's and AWS's variables."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE", "MFLAGS"))}
+
+
+def loopback_environment(aws, base=None):
+    """`base` for whoever talks to the emulator: its root's keys, and no proxy, which would be asked for loopback too."""
+    kept = {name: value for name, value in (base or environment()).items() if not name.lower().endswith("_proxy")}
+    return kept | {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_ENDPOINT_URL": aws,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+@contextmanager
+def emulating(port, aws, console, log):
+    """The functions inherit the emulator's environment, so it gets little of this machine's."""
+    scratch = log.parent / "emulator"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    env = kept | {
+        "AUTH": "true",
+        "BIND_HOST": LOOPBACK,
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "false",
+        "SFTP_ENABLED": "false",
+        "DOCKER_HOST": "unix:///nowhere",
+        "TMPDIR": str(scratch),
+        "AWS_ENDPOINT_URL": aws,
+        "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2": console,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+    }
+    try:
+        with started("AWS emulator", [CLOUD_BIN / "python", "-m", "ministack"], env, log) as emulator:
+            wait_for(f"{aws}/_ministack/health", emulator)
+            yield emulator
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def deploy(architecture, aws, log):
+    env = loopback_environment(aws, build_environment())
+    parameters = [f"Architecture={architecture}", *LOCAL_PARAMETERS]
+    command = ["sam", "deploy", "--config-env", "local", "--no-progressbar", "--parameter-overrides", *parameters]
+    finish("sam deploy", command, env, log)
+    formation = cloud.client(cloud.local_session(), "cloudformation", aws)
+    return cloud.outputs(formation.describe_stacks(StackName=STACK_NAME)["Stacks"][0])
+
+
+def simulator_environment(known):
+    outputs = known["outputs"]
+    people = os.environ.get("SEED_PEOPLE") or "0"
+    if not people.isdigit():
+        raise Fault(f"SEED_PEOPLE={people} is no number of people: give one, such as 1000.")
+    return loopback_environment(known["aws"]) | {
+        "CONSOLE_PORT": known["console"].rpartition(":")[2],
+        "SEED_PEOPLE": people,
+        "EVENTS_QUEUE_URL": outputs["EventsQueueUrl"],
+        "RECEIPTS_TOPIC_ARN": outputs["ReceiptsTopicArn"],
+        "INBOUND_TOPIC_ARN": outputs["InboundTopicArn"],
+        "RECIPIENTS_TABLE": outputs["RecipientsTable"],
+        "OPT_OUTS_TABLE": outputs["OptOutsTable"],
+        "CONSENTS_TABLE": outputs["ConsentsTable"],
+        "MESSAGES_TABLE": outputs["MessagesTable"],
+        "VERIFICATIONS_TABLE": outputs["VerificationsTable"],
+        "REPLIES_TABLE": outputs["RepliesTable"],
+    }
+
+
+def target(profile, binary):
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / profile / binary
+
+
+def wait_for(url, child):
+    """Waits until `url` answers 200 OK."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        child.check()
+        try:
+            opener.open(url, timeout=5).close()
+            return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise Fault(
+                    f"The {child.name} does not answer at {url} after {PATIENCE_SECONDS} s ({error}). {last_words(child.log)}"
+                ) from error
+        time.sleep(0.1)
+
+
+def warm(aws):
+    """Calls every function that a queue feeds, with nothing to do, so that the first text need not wait for its start."""
+    functions = cloud.client(cloud.local_session(), "lambda", aws)
+    mappings = functions.list_event_source_mappings()["EventSourceMappings"]
+    for name in sorted({mapping["FunctionArn"].rpartition(":")[2] for mapping in mappings}):
+        answer = functions.invoke(FunctionName=name, Payload=b'{"Records":[]}')
+        if "FunctionError" in answer:
+            reason = json.loads(answer["Payload"].read()).get("errorMessage", "no reason given")
+            raise Fault(f"Function {name} does not start: {reason}")
+
+
+if __name__ == "__main__":
+    cloud.run(main)

@@ -1,0 +1,102 @@
+"""Looks for what this machine needs, makes what it can, and says in one sentence what it cannot.
+
+Runs on whatever Python the machine has, before any virtual environment exists.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OLDEST_PYTHON = (3, 10)
+
+
+def fail(sentence):
+    sys.exit("error: " + sentence)
+
+
+def python():
+    if sys.version_info < OLDEST_PYTHON:
+        fail(
+            "Python {}.{} or newer is needed and this is {}.{}: install one and call `make PYTHON=python{}.{} …`.".format(
+                *OLDEST_PYTHON, *sys.version_info[:2], *OLDEST_PYTHON
+            )
+        )
+    if not sys.platform.startswith("linux"):
+        fail("The local cloud runs the functions' own Linux binaries, so it needs Linux: use a virtual machine or a container.")
+
+
+def rust():
+    if not shutil.which("cargo"):
+        fail("Rust is missing: install it as https://rustup.rs says, then open a new shell.")
+    if not shutil.which("cc"):
+        fail("A C compiler is missing, which Rust links with: `apt-get install build-essential`.")
+
+
+def environment(name):
+    """Makes .venv/<name> from local/requirements-<name>.txt, unless it is there and up to date."""
+    python()
+    requirements = ROOT / "local" / "requirements-{}.txt".format(name)
+    place = ROOT / ".venv" / name
+    stamp = place / "made-from"
+    wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    try:
+        import ensurepip  # noqa: F401  (Debian leaves it out of python3)
+    except ImportError:
+        fail("Python's venv module is missing: `apt-get install python3-venv`.")
+    print("making .venv/{} from {}".format(name, requirements.relative_to(ROOT)), flush=True)
+    shutil.rmtree(str(place), ignore_errors=True)
+    quietly([sys.executable, "-m", "venv", str(place)], "A virtual environment could not be made in .venv")
+    pip = [str(place / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
+    quietly(
+        pip + ["--requirement", str(requirements)],
+        "Python packages could not be installed: look at the network or the package index that pip uses",
+    )
+    stamp.write_text(wanted)
+
+
+def quietly(command, sentence):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+    if done.returncode != 0:
+        last = "\n".join("  " + line for line in done.stdout.strip().splitlines()[-5:])
+        fail("{}.\n{}".format(sentence, last))
+
+
+def browser():
+    """Chromium and its driver, for the journeys that look at a page."""
+    if browsers_found():
+        return
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        fail("Chromium and its driver are missing, which the page's tests need: `sudo apt-get install chromium chromium-driver`.")
+    print("installing chromium and chromium-driver", flush=True)
+    quietly(["apt-get", "update", "-qq"], "The lists of Debian's packages could not be fetched")
+    quietly(
+        ["apt-get", "install", "--yes", "-qq", "--no-install-recommends", "chromium", "chromium-driver"],
+        "Chromium could not be installed",
+    )
+
+
+def browsers_found():
+    return shutil.which("chromedriver") and (shutil.which("chromium") or shutil.which("google-chrome"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("needs", nargs="+", choices=["rust", "cloud", "sam", "browser"])
+    for need in parser.parse_args().needs:
+        if need == "rust":
+            rust()
+        elif need == "browser":
+            browser()
+        else:
+            environment(need)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,253 @@
+//! English for out: what says so however it looks, the categories that it names, and everything.
+
+use crate::reply::rules::Rule;
+
+pub(super) const DEMANDS: &[Rule] = &[
+    (
+        "phrase why do you not stop (en)",
+        &[
+            "if|unless|until|why you dont|wont|cant ..2 stop|quit|unsubscribe|remove|cease",
+            "if|why dont|wont|cant you ..2 stop|quit|unsubscribe|remove|cease",
+            "you wont|dont|never|still|havent stop|stopped @contacting",
+            "wont you ..2 stop|quit @contacting",
+        ],
+    ),
+    (
+        "phrase how do I stop this (en)",
+        &[
+            "^ @hi* how to stop|cancel|end @tail* $",
+            "how|where do|can|could|would|to i|we|you? ..2 unsubscribe|optout",
+            "how to unsubscribe|optout",
+            "how|where do|can|could|would i|we|you ..1 stop|cancel|end @tail* $",
+            "how do|can|could i|we ..1 stop getting|receiving @the* @messages|these|this|them",
+            "how do|can|could i|we ..1 stop you|this|these|them ..2 @contacting",
+            "how do|can|could i|we|you ..1 stop|cancel|end @the* @messages",
+        ],
+    ),
+    (
+        "phrase I cannot unsubscribe (en)",
+        &[
+            "cant|couldnt|unable i? ..2 unsubscribe|optout",
+            "cant|couldnt stop the|these|this|your @messages",
+            "why cant i stop @the* @messages",
+            "stop|unsubscribe|optout isnt|doesnt|didnt work|working",
+            "cant|couldnt get you|these to stop",
+        ],
+    ),
+    ("phrase still getting texts (en)", &["still ..1 getting|receiving|get|texting|messaging|sending|contacting ..3 @messages|me|these|this"]),
+    ("phrase put an end to this (en)", &["put a|an stop|end to this|these|it|the|your|all"]),
+    ("phrase never again (en)", &["never|dont ever @ever* @contact @me @me* again"]),
+];
+
+pub(super) const NAMED: &[Rule] = &[
+    (
+        "stop sending categories (en)",
+        &[
+            "stop|quit @contacting @me* @categories @tail* $",
+            "^ @hi* @categories stop @tail* $",
+            "^ @hi* stop @categories but|and? keep|not|leave ..4 $",
+            "can|could|would you please? not @contact|send @me* about|with? @categories @tail* $",
+            "stop|quit telling|informing|updating @me* about|with|of|on @categories @tail* $",
+            "stop|quit|cease sending|giving|getting|receiving @me* @hi* @categories @tail* $",
+            "stop|quit @contacting @me* about|with|for|regarding|on @categories @tail* $",
+            "stop with @categories @tail* $",
+            "stop|quit @categories @tail* $",
+        ],
+    ),
+    ("no more of categories (en)", &["^ @hi* nomore @categories @tail* $", "^ @hi* no @categories please $", "too many @categories , stop @tail* $"]),
+    (
+        "do not want categories (en)",
+        &[
+            "dont|didnt|never @really* want|wanna|need|wish|like to? get|receive|see|hear|have|be @me* about|for? @categories @tail* $",
+            "dont|didnt|never @really* want|wanna|need|wish|send|like|care @me* about|for? @categories @tail* $",
+            "dont|never @ever* @contact|notify|remind @me* about|with|of|on|for @categories @tail* $",
+            "dont|never @ever* send @me* @categories @tail* $",
+            "not interested in @categories @tail* $",
+            "not interested in getting|receiving @categories @tail* $",
+        ],
+    ),
+    (
+        "turn off categories (en)",
+        &[
+            "turn|shut|switch off @categories @tail* $",
+            "turn|shut|switch @categories off @tail* $",
+            "disable|mute|silence|kill|deactivate @categories @tail* $",
+            "unsubscribe|remove|take|optout|opt @me* off|out|from? from|of|off? @categories @tail* $",
+            "^ @hi* cancel|end|quit|remove @categories @tail* $",
+            "want|like|need to cancel|end|quit|stop|unsubscribe from? @categories @tail* $",
+        ],
+    ),
+];
+
+pub(super) const STOP: &[Rule] = &[
+    (
+        "phrase stop texting (en)",
+        &[
+            "stop|quit with this|these|that @tail* $",
+            "stop|quit blowing ..2 phone",
+            "^^ @hi* discontinue|cease @tail* $$",
+            "stop|quit|cease fucking @contacting",
+            "stop|cease|end|halt|discontinue|terminate @the* all? @messages",
+            "stop|quit|cease this|these|them|it $",
+            "stop|quit|cease texting|messaging|contacting|spaming|harassing",
+            "stop|quit|cease|end|halt @contacting @tail* $",
+            "stop|quit|cease|halt @contacting @me",
+            "stop|quit|cease|halt @contacting @the* @messages|people|everyone",
+            "stop|quit|cease|halt sending|blasting|pushing ..3 @messages|these|this|@stuff|me",
+            "stop|quit|cease|end getting|receiving|seeing ..3 @messages|these|this|them",
+            "stop|quit it? with the|these|your|this|all ..2 @messages|@stuff|@contacting",
+            "cease and? desist",
+            "stop|end|halt|discontinue|terminate @the* @messages from|to",
+        ],
+    ),
+    (
+        "phrase asks for stop (en)",
+        &[
+            "please|begging|beg|asking you? stop @tail* $",
+            "can|could|will @the* @messages stop @tail* $",
+            "how many times ..6 stop",
+            "can|could|would you please? not @contact @me* @tail* $",
+            "can|could|would you please? not send @me* @the* @messages|@stuff",
+            "^ @hi* can|could|would|will|wont|cant you|u|someone|we @hi* stop|end|quit|cancel @tail* $",
+            "^ @hi* i|id|im|we want|wanna|would|like|asking|need|demand @saying* stop|cancel|end @tail* $",
+            "^ @hi* i @saying* you|this|these|them|it @messages? to stop|end|quit @tail* $",
+            "you|guys must|should|need|have|better|gotta|really to? stop|end|quit @tail* $",
+            "make|get|need|want it|this|these|them|@messages @messages? to? stop|end",
+            "this|these|those|it|@messages must|has|have|need|needs|better|should|gotta to? stop|end|cease",
+            "help me stop|unsubscribe|end|cancel @tail* $",
+            "^ stop help @tail* $",
+            "^ help .|,? stop @tail* $",
+        ],
+    ),
+    (
+        "phrase I said stop (en)",
+        &[
+            "i|ive|we|weve @times* @said @times* you|u|them|guys|@messages? to? @times* stop|unsubscribe|optout|quit @times* @tail* $",
+            "i|ive|we|weve @times* @said ..4 to stop|quit",
+            "i|ive|we|weve|already @times* optedout|unsubscribed|optout",
+            "unsubscribed|optedout already|before|yesterday|twice",
+            "which|what part of stop",
+            "respect|honor my stop|optout",
+        ],
+    ),
+    (
+        "phrase unsubscribe (en)",
+        &[
+            "sign me off",
+            "help|need|want|trying|try ..2 unsubscribing|unsubscribed",
+            "unsubscribing $",
+            "unsubscribe|optout",
+            "unenroll|disenroll|deregister|unlist|unregister me|us|this|my",
+            "opt|count ..2 out of @the* @messages|list|service",
+            "opt me out",
+        ],
+    ),
+    (
+        "phrase no more texts (en)",
+        &[
+            "enough with|of these|this @stuff? @tail* $",
+            "^ @hi* no|zero further|additional? @the* @messages|contact|@contacting @tail* $",
+            "nomore @the* @messages|contact|@contacting @tail* $",
+            "^ @hi* nomore @stuff? @tail* $",
+            "enough with|of? @the* @messages|@contacting|spaming @tail* $",
+            "sick|tired|fed|over|annoyed|done|through|had up|enough? with|of|by? @the* @messages|@contacting",
+        ],
+    ),
+    (
+        "phrase do not text me (en)",
+        &[
+            "not authorized|allowed|permitted|welcome ..1 to @contact",
+            "dont|never @ever* @contact @me @me* @tail* $",
+            "dont|never @ever* @contact @tail* $",
+            "dont|never @ever* @contact or|and|nor @contact",
+            "dont|never @ever* @contact @me again|anymore|ever",
+            "dont|never @ever* send @me* anything|any|more|these|this|those|another @tail* $",
+            "dont|never @ever* send @me* @the* @messages|@stuff @tail* $",
+            "dont|never ..2 @contact|send ..2 this|my number",
+            "no @contacting @tail* $",
+            "dont|never @ever* contact",
+        ],
+    ),
+    (
+        "phrase do not want texts (en)",
+        &[
+            "didnt|never optin|optedin ..2 $",
+            "^ @hi* without|no my? consent|permission @tail* $",
+            "without my consent|permission|authorization",
+            "want out of @the* @list|group|thing|this|it|these $",
+            "want out of this|these|the|your",
+            "dont|didnt|never|nor @really* want|wanna|need|wish|ask|asked|request|requested|agree|agreed|consent|consented|sign|signed|subscribe|subscribed|authorize|care|appreciate ..4 @messages",
+            "dont|didnt|never @really* want|wanna|need|wish|like ..3 texting|texted|contacted|messaged|notified|spamed|text|contact|hear|hearing ..2 from? you|this|me|us|again|anymore|allthrive",
+            "dont|never @really* want|wanna|need|wish to? be|get|being ..1 texted|contacted|messaged|notified",
+            "dont @really* want|wanna|need any|nomore? of? this|these|those|anymore|any|anything|nomore @stuff? @tail* $",
+            "dont @really* want|wish|need|wanna to? receive|get|getting|see|have ..2 this|these|those|them|anymore|any|anything|nomore @tail* $",
+            "dont @really* want|wish|need|wanna to? be on|in|part of? this|these|it|your|the @tail* $",
+            "didnt|never sign|signed|subscribe|subscribed|agree|agreed|consent|ask|asked|request|requested|optin up? for|to? this|these|that|any|it|anything|you @tail* $",
+            "^ @hi* i? didnt|never sign|signed|subscribe|subscribed|consent|agree|optin up? @tail* $",
+            "dont|didnt|never|not give|gave|have|consent|authorize ..2 consent|permission|authorization|to|you @tail* $",
+            "dont consent",
+            "not interested in @contacting|getting|receiving|@messages|these|your @messages|these|this|your|any? @tail*",
+            "want|wanna|like|prefer no|zero more? @messages",
+        ],
+    ),
+    (
+        "phrase revoke consent (en)",
+        &[
+            "revoke|withdraw|rescind|revoking|withdrawing|cancel ..2 consent|permission|authorization|subscription",
+            "consent|permission ..2 revoked|withdrawn|denied",
+        ],
+    ),
+    (
+        "phrase take me off (en)",
+        &[
+            "interested|please|and|then remove|delete me|us $",
+            "^ @hi* can|could|would|will you please? take|get @me @me* off @tail* $",
+            "take|remove|get|kick @me off|from|out|of @off? this|the|your group|chat @the* chat|@messages? @tail* $",
+            "take|get|remove|delete|drop|strike|scrub|pull|erase|wipe|cut|clear|purge|taken @me @me* @off @off* @the* @list",
+            "take|get|remove|delete|drop|strike|scrub|pull|erase|wipe|cut|clear|purge|taken @me @me* @off @off* ..2 list|lists|database|@messages",
+            "want|like|need|be|get ..2 off ..2 list|lists",
+            "be|get|me|want removed|deleted ..1 from ..3 @list",
+            "^ @hi* @saying* take|get @me @me* off @tail* $",
+            "^ @hi* can|could|would|will|you|i|want|need|to|want|like|id|be|get|how|do* remove|delete|erase|removed @me @me* @tail* $",
+            "want|like|need|ask|asking|request|wish ..1 to? be|get removed @tail* $",
+            "remove|delete|erase|lose|loose|forget|trash|scrub|drop my|this|our|the number|phone|contact|info|digits|cell",
+            "^ @hi* off your|the|this list",
+            "rid of me|us|my|this",
+        ],
+    ),
+    (
+        "phrase leave me alone (en)",
+        &["leave me|us ..2 be", "^ @hi* let me be @tail* $", "leave me|us|my|this ..3 alone", "leave me|us the? hell|fuck|heck alone|be"],
+    ),
+    (
+        "phrase go away (en)",
+        &[
+            "^ @hi* go away @tail* $",
+            "^ @hi* fuck|piss|bug|buzz|f|back|bugger|eff|sod off @tail* $",
+            "^ @hi* get lost @tail* $",
+            "get out of my phone|inbox|messages",
+        ],
+    ),
+    (
+        "phrase wrong number (en)",
+        &[
+            "doesnt|dont have|use|own this|that number|phone",
+            "wrong guy|girl|lady|man|dude|woman|gal $",
+            "wrong|incorrect number|person|phone|cell",
+            "this isnt|dont|not ..2 number|phone|cell",
+            "this is dont ..2 number|phone|cell",
+            "isnt|not|dont my|her|his|their ..1 number|phone|cell ..1 $",
+            "not the person|right|owner person|number|one|guy?",
+            "number belongs to someone|somebody|another",
+        ],
+    ),
+    ("phrase blocking you (en)", &["block|blocking|blocked you|these|@messages", "block|blocking|blocked this|your|the number"]),
+    (
+        "phrase turn off texts (en)",
+        &[
+            "turn|shut|switch|toggle off ..2 @messages|these|this|them",
+            "turn|shut|switch|toggle @the* @messages|these|this|them off",
+            "disable|mute|silence|deactivate|discontinue|suspend|terminate|kill|cancel|end|halt ..2 @messages",
+        ],
+    ),
+];
