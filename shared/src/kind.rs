@@ -183,7 +183,7 @@ impl Kind {
         }
     }
 
-    /// The most parts a text of this kind may take.
+    /// The parts a text of this kind may take. An alert whose link fills one by itself takes a second, since not sending it would be worse.
     #[must_use]
     pub fn part_limit(self) -> u32 {
         match self {

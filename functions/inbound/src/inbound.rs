@@ -147,6 +147,11 @@ impl Inbound {
 
     /// Texts again, if AWS lets the number off its list; if it does not, the opt-out stands, and its row says why.
     async fn opt_in(&self, word: &Word<'_>, confirmation: Option<Uuid>) -> anyhow::Result<()> {
+        // Before AWS is asked: it takes a number off its list once in 30 days, and not for a word that a later STOP has undone.
+        if self.opt_outs.get(word.phone).await?.is_some_and(|row| row.updated_at > word.at) {
+            superseded(word);
+            return Ok(());
+        }
         let before = self.row(word).await?;
         let row = match self.list.delete(word.phone).await? {
             Unlisted::Yes => OptOut { everything_since: None, categories: BTreeSet::new(), relisting_refused: None, confirmation: None, ..before },

@@ -186,6 +186,7 @@ async fn a_word_that_comes_late_does_not_undo_a_later_one() {
     stage.texts("second", "STOP", 2).await.expect("obey");
     stage.texts("first", "START", 1).await.expect("obey");
     assert!(stage.is_out().await, "they stopped after they started");
+    assert!(stage.is_on_aws_list().await, "AWS's list too");
     assert!(stage.recipient("ada").await.standing_consent().is_none());
 }
 
