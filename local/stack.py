@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,6 +27,9 @@ CLOUD_BIN = ROOT / ".venv" / "cloud" / "bin"
 SAM_BIN = ROOT / ".venv" / "sam" / "bin"
 LOOPBACK = "127.0.0.1"
 PATIENCE_SECONDS = 60
+
+# Link-time optimisation makes a function a quarter smaller, and its build six times as long after a change.
+QUICK_BUILD = {"CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16"}
 
 # What is different from production: no AWS::SMSVOICE resources and no TLS in the emulator, and nothing worth keeping.
 LOCAL_PARAMETERS = ["SmsVoice=none", "RequireTls=false", "DeletionProtection=false", "LogRetentionDays=1"]
@@ -57,7 +61,7 @@ def up(_):
     console = cloud.console_port()
     with stack(cloud.folder(console), console, cloud.port("AWS_PORT", 4566)) as running:
         known = running.known
-        print(f"ready console={known['console']} aws={known['aws']} api={known['outputs'].get('ApiUrl', 'none')}", flush=True)
+        print(f"ready console={known['console']} aws={known['aws']} api={known['outputs']['ApiUrl']}", flush=True)
         parent = os.getppid()
         while os.getppid() == parent:
             running.check()
@@ -125,6 +129,7 @@ def stack(folder, console_port, aws_port):
             wait_for(f"{console}/stats", simulator)
         with step("warm the functions"):
             warm(aws)
+            wait_for(f"{outputs['ApiUrl']}/openapi.json", emulator)
         file = folder / "stack.json"
         file.write_text(json.dumps(known, indent=2))
         stays.callback(file.unlink, missing_ok=True)
@@ -180,7 +185,7 @@ def free_ports(count):
 
 def build(architecture, log):
     """Cargo goes first, all functions at once and in the open: `sam build` alone hides its progress and its errors."""
-    env = build_environment()
+    env = build_environment() | QUICK_BUILD
     functions = sorted(path.parent.name for path in ROOT.glob("functions/*/Cargo.toml"))
     with step("compile the functions, optimised (minutes the first time)"):
         cargo = ["cargo", "lambda", "build", "--release", *(["--arm64"] if architecture == "arm64" else [])]
@@ -260,7 +265,10 @@ def deploy(architecture, aws, log):
     command = ["sam", "deploy", "--config-env", "local", "--no-progressbar", "--parameter-overrides", *parameters]
     finish("sam deploy", command, env, log)
     formation = cloud.client(cloud.local_session(), "cloudformation", aws)
-    return cloud.outputs(formation.describe_stacks(StackName=STACK_NAME)["Stacks"][0])
+    outputs = cloud.outputs(formation.describe_stacks(StackName=STACK_NAME)["Stacks"][0])
+    # The host in ApiUrl resolves in browsers only; the emulator has the same API at a path that everybody can reach.
+    api, _, _ = urllib.parse.urlsplit(outputs["ApiUrl"]).hostname.partition(".")
+    return outputs | {"ApiUrl": f"{aws}/_aws/execute-api/{api}/$default"}
 
 
 def simulator_environment(known):

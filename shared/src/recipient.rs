@@ -40,6 +40,9 @@ pub struct Recipient {
     /// The last entry of their consent ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<LedgerHead>,
+    /// Grows by one with every change, so that nobody overwrites what they have not seen; 0 where nobody changed anything yet.
+    #[serde(default)]
+    pub version: u64,
 }
 
 /// One switch per category, all off by default.
@@ -103,6 +106,7 @@ impl Recipient {
             prompt_shown_at: None,
             prompt_dismissed_at: None,
             ledger: None,
+            version: 0,
         }
     }
 
@@ -135,6 +139,12 @@ impl Categories {
         direct_messages: true,
         achievements: true,
     };
+
+    /// Whether every switch is off.
+    #[must_use]
+    pub fn none_on(self) -> bool {
+        self == Self::default()
+    }
 
     /// Whether the switch of `category` is on.
     #[must_use]

@@ -22,8 +22,14 @@ pub struct Verification {
     pub phone: PhoneNumber,
     /// 128 random bits as 32 hex digits.
     pub nonce: String,
-    /// Wrong guesses so far.
+    /// Guesses so far, each counted before it is looked at.
     pub attempts: u32,
+    /// When the right code was given: it works once.
+    #[serde(default, with = "moment::option", skip_serializing_if = "Option::is_none")]
+    pub used_at: Option<Timestamp>,
+    /// The verification whose code this message says once more. Guesses are counted there, and only there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Uuid>,
     /// When the code stops working.
     #[serde(with = "moment")]
     pub valid_until: Timestamp,
@@ -33,6 +39,9 @@ pub struct Verification {
     /// When DynamoDB may forget it: epoch seconds. A day later than `valid_until`, since limits count codes per day.
     pub expires_at: i64,
 }
+
+/// The guesses that a code allows.
+pub const MOST_GUESSES: u32 = 5;
 
 /// The secret that all codes are made with.
 #[derive(Clone)]
@@ -49,16 +58,38 @@ impl Verification {
             phone,
             nonce: random.iter().map(|byte| format!("{byte:02x}")).collect(),
             attempts: 0,
+            used_at: None,
+            repeats: None,
             valid_until,
             created_at: now,
             expires_at: valid_until.as_second() + 24 * 3600,
         }
     }
 
-    /// Its six digits: bound to the user, the number and this verification.
+    /// The row of a second message, `message_id`, with the same code.
+    #[must_use]
+    pub fn repeated_in(&self, message_id: Uuid) -> Self {
+        Self { verification_id: message_id, repeats: Some(self.repeats.unwrap_or(self.verification_id)), ..self.clone() }
+    }
+
+    /// Whether its code may still be given at `now`.
+    #[must_use]
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.used_at.is_none() && self.attempts < MOST_GUESSES && self.valid_until > now
+    }
+
+    /// Whether `guess` is its code; how long that takes says nothing about the code.
+    #[must_use]
+    pub fn matches(&self, guess: &str, secret: &CodeSecret) -> bool {
+        let expected = secret.hmac().chain_update(self.code(secret).as_bytes()).finalize().into_bytes();
+        secret.hmac().chain_update(guess.as_bytes()).verify_slice(&expected).is_ok()
+    }
+
+    /// Its six digits: bound to the user, the number and the verification.
     #[must_use]
     pub fn code(&self, secret: &CodeSecret) -> String {
-        let bound = format!("{}\n{}\n{}\n{}", self.nonce, self.verification_id, self.user_id, self.phone.as_e164());
+        let id = self.repeats.unwrap_or(self.verification_id);
+        let bound = format!("{}\n{id}\n{}\n{}", self.nonce, self.user_id, self.phone.as_e164());
         let mac = secret.hmac().chain_update(bound.as_bytes()).finalize().into_bytes();
         // Eight bytes instead of RFC 4226's four: the bias towards small codes is then below 10⁻¹³.
         let number = mac.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
@@ -113,6 +144,26 @@ mod tests {
         assert_ne!(code, verification(1).code(&other_secret));
         assert_ne!(code, Verification { phone: "+12025550105".parse().expect("phone"), ..verification(1) }.code(&secret));
         assert_ne!(code, Verification { user_id: UserId::try_from("eve".to_owned()).expect("user"), ..verification(1) }.code(&secret));
+    }
+
+    #[test]
+    fn a_second_message_has_the_same_code_and_names_where_guesses_are_counted() {
+        let secret = CodeSecret::new(&"s".repeat(32)).expect("secret");
+        let first = verification(1);
+        let second = first.repeated_in(uuid::Uuid::from_u128(2));
+        let third = second.repeated_in(uuid::Uuid::from_u128(3));
+        assert_eq!([second.code(&secret), third.code(&secret)], [first.code(&secret), first.code(&secret)]);
+        assert_eq!([second.repeats, third.repeats], [Some(first.verification_id); 2]);
+    }
+
+    #[test]
+    fn only_the_whole_code_matches() {
+        let secret = CodeSecret::new(&"s".repeat(32)).expect("secret");
+        let code = verification(1).code(&secret);
+        assert!(verification(1).matches(&code, &secret));
+        for wrong in ["", &code[..5], &format!("{code}0"), &verification(2).code(&secret)] {
+            assert!(!verification(1).matches(wrong, &secret), "{wrong}");
+        }
     }
 
     #[test]

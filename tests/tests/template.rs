@@ -98,7 +98,7 @@ fn allowed_on(resource: &str) -> BTreeSet<String> {
 fn a_batch_hands_back_its_failed_records_only() {
     for (id, function) in functions() {
         let sources = sources(&function);
-        assert!(!sources.is_empty(), "{id} is fed by no queue");
+        assert_eq!(sources.is_empty(), id == "ApiFunction", "{id}: API Gateway calls the api, queues feed all others");
         for (queue, source) in sources {
             assert_eq!(source["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]), "{id} from {queue}");
         }
@@ -199,11 +199,23 @@ fn only_the_sender_sends() {
 }
 
 #[test]
-fn only_the_inbound_function_changes_opt_outs_and_consent_and_nobody_rewrites_the_ledger() {
-    assert_eq!(allowed_on("ConsentsTable"), set(["inbound dynamodb:PutItem"]));
+fn only_the_inbound_function_changes_opt_outs_and_nobody_rewrites_the_ledger() {
+    assert_eq!(allowed_on("ConsentsTable"), set(["inbound dynamodb:PutItem", "api dynamodb:PutItem", "api dynamodb:Query"]));
     let writes = |table| allowed_on(table).into_iter().filter(|action| !action.ends_with("GetItem")).collect::<BTreeSet<_>>();
     assert_eq!(writes("OptOutsTable"), set(["inbound dynamodb:PutItem"]));
-    assert_eq!(writes("RecipientsTable"), set(["inbound dynamodb:UpdateItem"]));
+    assert_eq!(writes("RecipientsTable"), set(["inbound dynamodb:UpdateItem", "api dynamodb:UpdateItem"]));
+}
+
+#[test]
+fn everything_but_the_routes_of_people_has_to_be_signed() {
+    let routes = all("AWS::ApiGatewayV2::Route");
+    let kind = |kind: &str| {
+        let routes = routes.iter().filter(|(_, route)| route["AuthorizationType"] == kind);
+        set(routes.map(|(_, route)| route["RouteKey"].as_str().expect("a key")))
+    };
+    assert_eq!(kind("AWS_IAM"), set(["$default"]));
+    assert_eq!(kind("NONE"), set(["ANY /v1/me/{proxy+}", "GET /preferences", "GET /openapi.json"]));
+    assert_eq!(routes.len(), 4);
 }
 
 #[test]
@@ -229,7 +241,7 @@ fn queues_and_tables_are_encrypted_and_tables_can_be_brought_back() {
     for (id, queue) in all("AWS::SQS::Queue") {
         assert_eq!(queue["SqsManagedSseEnabled"], true, "{id}");
     }
-    let expiring = set(["MessagesTable", "VerificationsTable", "RepliesTable"]);
+    let expiring = set(["MessagesTable", "VerificationsTable", "RepliesTable", "LimitsTable"]);
     for (id, table) in all("AWS::DynamoDB::Table") {
         assert_eq!(table["BillingMode"], "PAY_PER_REQUEST", "{id}");
         assert_eq!(table["SSESpecification"], json!({"SSEEnabled": true}), "{id}");
@@ -260,7 +272,7 @@ fn aws_lets_texts_through_to_the_united_states_alone_unless_told_otherwise() {
 #[test]
 fn the_outputs_that_scripts_rely_on_are_there() {
     let outputs = template()["Outputs"].take();
-    let wanted = "EventsQueueUrl UrgentQueueUrl BulkQueueUrl DeadLetterQueueUrl RecipientsTable MessagesTable VerificationsTable OptOutsTable ConsentsTable RepliesTable InboundTopicArn ReceiptsTopicArn";
+    let wanted = "EventsQueueUrl UrgentQueueUrl BulkQueueUrl DeadLetterQueueUrl RecipientsTable MessagesTable VerificationsTable OptOutsTable ConsentsTable RepliesTable InboundTopicArn ReceiptsTopicArn ApiUrl";
     for name in wanted.split(' ') {
         assert!(outputs[name]["Value"].is_object(), "{name}");
     }

@@ -12,8 +12,9 @@ use serde::Serialize;
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use uuid::Uuid;
 
-use super::{Item, attribute, row};
+use super::{Item, attribute, batch_get, row};
 use crate::{
+    event::UserId,
     message::{Change, Entered, Message, Status},
     moment,
 };
@@ -41,6 +42,24 @@ pub enum Changed {
     Yes(Box<Message>),
     /// The row is such that the change changes nothing; `None` if there is no row.
     No(Option<Box<Message>>),
+}
+
+/// A place in somebody's history: behind this message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// When the message was written, as the row has it.
+    pub created_at: String,
+    /// The message.
+    pub message_id: Uuid,
+}
+
+/// Some of somebody's messages, newest first.
+#[derive(Debug)]
+pub struct Page {
+    /// The rows.
+    pub messages: Vec<Message>,
+    /// Where to go on, if there may be more.
+    pub next: Option<Cursor>,
 }
 
 /// Attributes that a change writes down beside the status.
@@ -137,6 +156,30 @@ impl Messages {
         Ok(found.and_then(|id| id.as_s().ok()?.parse().ok()))
     }
 
+    /// At most `most` (100) messages of `user`, newest first, from behind `after`. By an index, which may lag behind the table by moments.
+    pub async fn of(&self, user: &UserId, after: Option<&Cursor>, most: i32) -> anyhow::Result<Page> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("by_user")
+            .key_condition_expression("user_id = :user")
+            .expression_attribute_values(":user", AttributeValue::S(user.as_str().to_owned()))
+            .scan_index_forward(false)
+            .limit(most)
+            .set_exclusive_start_key(after.map(|cursor| cursor.start_key(user)))
+            .send()
+            .await
+            .with_context(|| format!("Query on {}", self.table))?;
+        let next = answer.last_evaluated_key.as_ref().map(Cursor::of).transpose()?;
+        let ids = answer.items.unwrap_or_default().iter().map(|item| Ok(Cursor::of(item)?.message_id.to_string())).collect::<anyhow::Result<_>>()?;
+        let batch = batch_get::<Message>(&self.client, &self.table, "message_id", ids).await?;
+        anyhow::ensure!(batch.unprocessed.is_empty(), "DynamoDB did not get to {} rows of {}", batch.unprocessed.len(), self.table);
+        let mut messages = batch.found;
+        messages.sort_by_key(|message| std::cmp::Reverse((message.created_at, message.message_id)));
+        Ok(Page { messages, next })
+    }
+
     async fn update(&self, id: Uuid, edit: Edit) -> anyhow::Result<Changed> {
         let updated = self
             .client
@@ -158,6 +201,19 @@ impl Messages {
             }
             Err(error) => Err(error).with_context(|| format!("UpdateItem on {}", self.table)),
         }
+    }
+}
+
+impl Cursor {
+    fn of(item: &Item) -> anyhow::Result<Self> {
+        let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).with_context(|| format!("an index entry without {name}"));
+        Ok(Self { created_at: text("created_at")?.clone(), message_id: text("message_id")?.parse()? })
+    }
+
+    fn start_key(&self, user: &UserId) -> Item {
+        let text = |value: &str| AttributeValue::S(value.to_owned());
+        let key = [("user_id", text(user.as_str())), ("created_at", text(&self.created_at)), ("message_id", text(&self.message_id.to_string()))];
+        key.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 

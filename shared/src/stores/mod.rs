@@ -2,6 +2,7 @@
 //!
 //! A conditional write is the lock here; nothing is read before it, and its outcome carries what the next step needs.
 
+mod limits;
 mod messages;
 mod opt_outs;
 mod recipients;
@@ -13,16 +14,18 @@ use std::collections::HashMap;
 use anyhow::Context;
 use aws_sdk_dynamodb::{
     Client,
+    operation::transact_write_items::TransactWriteItemsError,
     types::{AttributeValue, KeysAndAttributes},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value};
 
-pub use messages::{Changed, Messages, Notes, Written};
+pub use limits::Limits;
+pub use messages::{Changed, Cursor, Messages, Notes, Page, Written};
 pub use opt_outs::OptOuts;
-pub use recipients::{Ledger, Recipients};
+pub use recipients::{Ledger, Recipients, Saved};
 pub use replies::{Begun, Replies, Reply};
-pub use verifications::Verifications;
+pub use verifications::{Guess, Verifications};
 
 /// A DynamoDB item.
 pub type Item = HashMap<String, AttributeValue>;
@@ -57,4 +60,14 @@ fn attribute(value: impl Serialize) -> anyhow::Result<AttributeValue> {
 
 fn row<T: DeserializeOwned>(item: Item, table: &str) -> anyhow::Result<T> {
     from_item(item).with_context(|| format!("a row of {table}"))
+}
+
+/// Whether a transaction failed because what it relied on had changed, or was just being changed.
+fn overtaken(error: &TransactWriteItemsError) -> bool {
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
+        return matches!(error, TransactWriteItemsError::TransactionInProgressException(_));
+    };
+    let reasons = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).filter(|code| *code != "None");
+    let mut reasons = reasons.peekable();
+    reasons.peek().is_some() && reasons.all(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict"))
 }

@@ -1,13 +1,14 @@
 //! The recipients table, and the consent ledger that is written with it.
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use aws_sdk_dynamodb::{
     Client,
+    error::SdkError,
     types::{AttributeValue, Put, TransactWriteItem, Update},
 };
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 
-use super::{Batch, Item, attribute, batch_get, row};
+use super::{Batch, Item, attribute, batch_get, overtaken, row};
 use crate::{
     consent::{LedgerEntry, Statement},
     event::UserId,
@@ -74,6 +75,38 @@ impl Recipients {
         self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await.with_context(|| format!("PutItem on {}", self.table))?;
         Ok(())
     }
+
+    /// The part of a transaction that changes what differs between the two, if the row is still at the version of `before`.
+    fn change(&self, before: &Recipient, after: &Recipient) -> anyhow::Result<TransactWriteItem> {
+        let (old, new): (Item, Item) = (to_item(before)?, to_item(after)?);
+        let mut set = new.iter().filter(|(name, value)| old.get(*name) != Some(value)).collect::<Vec<_>>();
+        set.sort_by_key(|(name, _)| *name);
+        let gone = old.keys().filter(|name| !new.contains_key(*name)).collect::<Vec<_>>();
+
+        let sets = set.iter().enumerate().map(|(n, (name, _))| format!("#{name} = :set{n}")).collect::<Vec<_>>().join(", ");
+        let removes = gone.iter().map(|name| format!("#{name}")).collect::<Vec<_>>().join(", ");
+        let expression = if removes.is_empty() { format!("SET {sets}") } else { format!("SET {sets} REMOVE {removes}") };
+        let unchanged = if before.version == 0 { "attribute_not_exists(#version) OR #version = :before" } else { "#version = :before" };
+        let names = set.iter().map(|(name, _)| *name).chain(gone).map(|name| (format!("#{name}"), name.clone())).collect();
+        let values = set.into_iter().enumerate().map(|(n, (_, value))| (format!(":set{n}"), value.clone()));
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key(&before.user_id)))
+            .update_expression(expression)
+            .condition_expression(unchanged)
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values.chain([(":before".to_owned(), attribute(before.version)?)]).collect()));
+        Ok(TransactWriteItem::builder().update(update.build()?).build())
+    }
+}
+
+/// What came of saving a row.
+#[derive(Debug)]
+pub enum Saved {
+    /// It now is this.
+    Yes(Box<Recipient>),
+    /// Somebody else changed it, or what goes with it, since it was read: nothing was written.
+    Overtaken,
 }
 
 impl Ledger {
@@ -85,7 +118,7 @@ impl Ledger {
 
     /// Appends `statement` to the ledger of `recipient`, and makes `consent` and `sms_enabled` what follows from it: all in one transaction, or nothing.
     ///
-    /// `Err` also when somebody else wrote to the ledger since the row was read: read it again and decide anew.
+    /// `Err` also when somebody else changed the row since it was read: read it again and decide anew.
     pub async fn state(
         &self,
         recipients: &Recipients,
@@ -94,28 +127,40 @@ impl Ledger {
         consent: &Consent,
         sms_enabled: bool,
     ) -> anyhow::Result<()> {
-        let entry = LedgerEntry::after(recipient.ledger.as_ref(), recipient.user_id.clone(), statement);
-        let append =
-            Put::builder().table_name(&self.table).set_item(Some(to_item(&entry)?)).condition_expression("attribute_not_exists(user_id)").build()?;
-        let follow = Update::builder()
-            .table_name(&recipients.table)
-            .set_key(Some(key(&recipient.user_id)))
-            .update_expression("SET consent = :consent, sms_enabled = :enabled, ledger = :head")
-            .expression_attribute_values(":consent", attribute(consent)?)
-            .expression_attribute_values(":enabled", attribute(sms_enabled)?)
-            .expression_attribute_values(":head", attribute(entry.head())?);
-        let follow = match &recipient.ledger {
-            Some(head) => follow.condition_expression("ledger = :before").expression_attribute_values(":before", attribute(head)?),
-            None => follow.condition_expression("attribute_exists(user_id) AND attribute_not_exists(ledger)"),
-        };
-        self.client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(append).build())
-            .transact_items(TransactWriteItem::builder().update(follow.build()?).build())
-            .send()
-            .await
-            .with_context(|| format!("TransactWriteItems on {} and {}", self.table, recipients.table))?;
-        Ok(())
+        let after = Recipient { consent: Some(consent.clone()), sms_enabled, ..recipient.clone() };
+        match self.save(recipients, recipient, &after, Some(statement), None).await? {
+            Saved::Yes(_) => Ok(()),
+            Saved::Overtaken => Err(anyhow!("somebody else changed the row in {} meanwhile", recipients.table)),
+        }
+    }
+
+    /// Makes the row of `before` what `after` says, with `statement` appended to the ledger and `also` done: all in one transaction, or nothing.
+    ///
+    /// The row keeps attributes that this program does not know. There may be no row yet: `before` is then [`Recipient::new`].
+    pub async fn save(
+        &self,
+        recipients: &Recipients,
+        before: &Recipient,
+        after: &Recipient,
+        statement: Option<Statement>,
+        also: Option<TransactWriteItem>,
+    ) -> anyhow::Result<Saved> {
+        let entry = statement.map(|statement| LedgerEntry::after(before.ledger.as_ref(), before.user_id.clone(), statement));
+        let head = entry.as_ref().map(LedgerEntry::head).or_else(|| before.ledger.clone());
+        let after = Recipient { ledger: head, version: before.version + 1, ..after.clone() };
+        let append = entry.map(|entry| self.append(&entry)).transpose()?;
+        let items = [Some(recipients.change(before, &after)?), append, also].into_iter().flatten().collect();
+        let saved = self.client.transact_write_items().set_transact_items(Some(items)).send().await;
+        match saved.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(Saved::Yes(Box::new(after))),
+            Err(error) if overtaken(&error) => Ok(Saved::Overtaken),
+            Err(error) => Err(error).with_context(|| format!("TransactWriteItems on {} and {}", self.table, recipients.table)),
+        }
+    }
+
+    fn append(&self, entry: &LedgerEntry) -> anyhow::Result<TransactWriteItem> {
+        let put = Put::builder().table_name(&self.table).set_item(Some(to_item(entry)?)).condition_expression("attribute_not_exists(user_id)");
+        Ok(TransactWriteItem::builder().put(put.build()?).build())
     }
 
     /// All entries of `user`, oldest first.

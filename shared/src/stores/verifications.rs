@@ -1,18 +1,37 @@
 //! The verifications table: what codes are made from, never a code.
 
 use anyhow::Context;
-use aws_sdk_dynamodb::{Client, error::SdkError, operation::put_item::PutItemError, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    Client,
+    error::SdkError,
+    operation::{put_item::PutItemError, update_item::UpdateItemError},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
+};
+use jiff::Timestamp;
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use uuid::Uuid;
 
-use super::{Item, row};
-use crate::verification::Verification;
+use super::{Item, attribute, row};
+use crate::{
+    event::UserId,
+    moment,
+    verification::{MOST_GUESSES, Verification},
+};
 
 /// The verifications table.
 #[derive(Debug, Clone)]
 pub struct Verifications {
     client: Client,
     table: String,
+}
+
+/// What came of counting a guess.
+#[derive(Debug)]
+pub enum Guess {
+    /// It is counted, in the row that is this now: it may be looked at.
+    Counted(Box<Verification>),
+    /// The row takes no guess, or not from this user; `None` if there is no row.
+    Refused(Option<Box<Verification>>),
 }
 
 impl Verifications {
@@ -38,11 +57,54 @@ impl Verifications {
         }
     }
 
+    /// Counts a guess of `user` at `now`, before anybody looks at it: however many come at once, no more than [`MOST_GUESSES`] are ever looked at.
+    pub async fn guess(&self, id: Uuid, user: &UserId, now: Timestamp) -> anyhow::Result<Guess> {
+        let open = "attempts < :most AND valid_until > :now AND attribute_not_exists(used_at)";
+        let mine = "user_id = :user AND attribute_not_exists(repeats)";
+        let counted = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(id)))
+            .update_expression("SET attempts = attempts + :one")
+            .condition_expression(format!("{mine} AND {open}"))
+            .expression_attribute_values(":user", AttributeValue::S(user.as_str().to_owned()))
+            .expression_attribute_values(":one", attribute(1)?)
+            .expression_attribute_values(":most", attribute(MOST_GUESSES)?)
+            .expression_attribute_values(":now", AttributeValue::S(moment::text(now)))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match counted.map_err(SdkError::into_service_error) {
+            Ok(answer) => Ok(Guess::Counted(Box::new(row(answer.attributes.context("the counted row did not come back")?, &self.table)?))),
+            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                Ok(Guess::Refused(failed.item.map(|old| row(old, &self.table)).transpose()?.map(Box::new)))
+            }
+            Err(error) => Err(error).with_context(|| format!("UpdateItem on {}", self.table)),
+        }
+    }
+
+    /// The part of a transaction that uses the code of `id` up; it fails if that has happened before.
+    pub fn use_up(&self, id: Uuid, now: Timestamp) -> anyhow::Result<TransactWriteItem> {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key(id)))
+            .update_expression("SET used_at = :now")
+            .condition_expression("attribute_exists(verification_id) AND attribute_not_exists(used_at)")
+            .expression_attribute_values(":now", AttributeValue::S(moment::text(now)))
+            .build()?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
     /// The row of `id`.
     pub async fn get(&self, id: Uuid) -> anyhow::Result<Option<Verification>> {
-        let key = Item::from([("verification_id".to_owned(), AttributeValue::S(id.to_string()))]);
-        let answer = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true).send().await;
+        let answer = self.client.get_item().table_name(&self.table).set_key(Some(key(id))).consistent_read(true).send().await;
         let item = answer.with_context(|| format!("GetItem on {}", self.table))?.item;
         item.map(|item| row(item, &self.table)).transpose()
     }
+}
+
+fn key(id: Uuid) -> Item {
+    Item::from([("verification_id".to_owned(), AttributeValue::S(id.to_string()))])
 }

@@ -1,0 +1,38 @@
+//! The api: HTTP requests in; preferences, consent, codes and history out.
+
+mod api;
+mod auth;
+mod body;
+mod disclosures;
+mod documented;
+mod people;
+mod problem;
+mod routes;
+#[cfg(test)]
+mod tests;
+mod welcome;
+
+use lambda_http::Error;
+use sms::lambda::{sdk, setting, start_log};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    start_log();
+    let sdk = sdk().await;
+    let tables = api::Tables {
+        recipients: setting("RECIPIENTS_TABLE")?,
+        opt_outs: setting("OPT_OUTS_TABLE")?,
+        consents: setting("CONSENTS_TABLE")?,
+        messages: setting("MESSAGES_TABLE")?,
+        verifications: setting("VERIFICATIONS_TABLE")?,
+        limits: setting("LIMITS_TABLE")?,
+    };
+    let settings = api::Settings {
+        urgent_queue: setting("URGENT_QUEUE_URL")?,
+        code_secret: setting("CODE_SECRET")?,
+        token_keys: setting("TOKEN_KEYS")?,
+        rules: sms::gates::Rules { house: sms::lambda::house()?, prices: setting("PRICES")? },
+        codes_per_hour: setting("CODES_PER_HOUR")?,
+    };
+    lambda_http::run(routes::router(api::Api::new(&sdk, tables, settings))).await
+}

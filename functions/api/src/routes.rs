@@ -1,0 +1,111 @@
+//! Every route, with its description.
+
+mod consent;
+mod messages;
+mod opt_in;
+mod preferences;
+mod tokens;
+mod verifications;
+
+use std::sync::{Arc, OnceLock};
+
+use axum::{
+    Json, Router,
+    http::{HeaderMap, HeaderValue, Method, header},
+    middleware::map_response,
+    response::Response,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    api::Api,
+    documented::{Caller, Documented, Operation},
+    problem::Kind,
+};
+
+/// The document, made when the router is.
+static DOCUMENT: OnceLock<Value> = OnceLock::new();
+
+/// Where a person's routes are: for backends, and for themselves.
+const OF_A_PERSON: [(Caller, &str); 2] = [(Caller::Backend, "/v1/users/{userId}"), (Caller::Person, "/v1/me")];
+
+/// Everything that the api answers.
+pub fn router(api: Api) -> Router {
+    let (router, document) = described();
+    DOCUMENT.get_or_init(|| document);
+    let not_found = async || Kind::NotFound.problem();
+    let not_allowed = async || Kind::MethodNotAllowed.problem();
+    router.fallback(not_found).method_not_allowed_fallback(not_allowed).layer(map_response(private)).with_state(Arc::new(api))
+}
+
+fn described() -> (Router<Arc<Api>>, Value) {
+    let mut routes = Documented::new();
+    for (caller, base) in OF_A_PERSON {
+        routes = of_a_person(routes, caller, base);
+    }
+    let token = Operation::new("Get a token for one user", 201, "The token.", Some(routes.schema::<tokens::Token>()));
+    let token = token.takes(routes.schema::<tokens::TokenRequest>());
+    let message = Operation::new("Read one text, and why it was or was not sent", 200, "The text.", Some(routes.schema::<messages::View>()));
+    let message = message.refuses(&[Kind::NotFound]);
+    let document = Operation::new("Read this document", 200, "OpenAPI 3.1.", Some(json_schema()));
+    routes
+        .add(&Method::POST, "/v1/users/{userId}/tokens", Caller::Backend, tokens::make, &token)
+        .add(&Method::GET, "/v1/messages/{messageId}", Caller::Backend, messages::one, &message)
+        .add(&Method::GET, "/openapi.json", Caller::Anybody, async || Json(DOCUMENT.get().cloned()), &document)
+        .finish()
+}
+
+/// The routes that backends and people share.
+fn of_a_person(mut routes: Documented, caller: Caller, base: &str) -> Documented {
+    let path = |end: &str| format!("{base}/{end}");
+    let read = Operation::new("Read the preferences", 200, "The preferences.", Some(routes.schema::<preferences::Preferences>())).tagged();
+    let change =
+        Operation::new("Change the preferences", 200, "The preferences after the change.", Some(routes.schema::<preferences::Preferences>()));
+    let change = change.tagged().takes(routes.body::<preferences::Patch>(caller)).with(vec![if_match(caller)]);
+    let change = change.refuses(&[Kind::Conflict, Kind::PhoneNumberNeeded, Kind::PreconditionFailed]);
+    let change = if caller == Caller::Person { change.refuses(&[Kind::PreconditionRequired]) } else { change };
+
+    let prompt = Operation::new("Whether to show the opt-in prompt", 200, "Whether, and with which words.", Some(routes.schema::<opt_in::Prompt>()));
+    let prompt = prompt.with(Documented::query::<opt_in::PromptQuery>());
+    let choose = Operation::new("Say what the person did with the prompt", 200, "The prompt after that.", Some(routes.schema::<opt_in::Prompt>()));
+    let choose = choose.takes(routes.body::<opt_in::Choice>(caller)).refuses(&[Kind::Conflict, Kind::PhoneNumberNeeded]);
+
+    let start =
+        Operation::new("Text a code to a number, or the same once more", 202, "It is on its way.", Some(routes.schema::<verifications::Started>()));
+    let start = start.takes(routes.body::<verifications::VerificationRequest>(caller)).refuses(&[Kind::CountryNotAllowed, Kind::TooManyCodes]);
+    let check = Operation::new("Give the code", 200, "The number is theirs.", Some(routes.schema::<verifications::Verified>()));
+    let check = check.takes(routes.body::<verifications::Guessed>(caller));
+    let check = check.refuses(&[Kind::NotFound, Kind::Conflict, Kind::CodeExpired, Kind::CodeUsed, Kind::WrongCode, Kind::CodeLocked]);
+
+    let history = Operation::new("Read all texts, newest first", 200, "A page of them.", Some(routes.schema::<messages::History>()));
+    let history = history.with(Documented::query::<messages::HistoryQuery>());
+    let story = Operation::new("Read the consent ledger", 200, "All of it, checked.", Some(routes.schema::<consent::Story>()));
+
+    routes
+        .add(&Method::GET, &path("preferences"), caller, preferences::read, &read)
+        .add(&Method::PATCH, &path("preferences"), caller, preferences::change, &change)
+        .add(&Method::GET, &path("opt-in"), caller, opt_in::read, &prompt)
+        .add(&Method::POST, &path("opt-in"), caller, opt_in::choose, &choose)
+        .add(&Method::POST, &path("verifications"), caller, verifications::start, &start)
+        .add(&Method::POST, &path("verifications/check"), caller, verifications::check, &check)
+        .add(&Method::GET, &path("messages"), caller, messages::history, &history)
+        .add(&Method::GET, &path("consent"), caller, consent::read, &story)
+}
+
+fn if_match(caller: Caller) -> Value {
+    let description = "The ETag that was read: the change is made only if that is still the version.";
+    json!({"name": "If-Match", "in": "header", "required": caller == Caller::Person, "description": description, "schema": {"type": "string"}})
+}
+
+fn json_schema() -> schemars::Schema {
+    schemars::json_schema!({"type": "object"})
+}
+
+/// What is said about a person is kept nowhere on its way.
+async fn private(mut response: Response) -> Response {
+    let headers: &mut HeaderMap = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}

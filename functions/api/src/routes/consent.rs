@@ -1,0 +1,143 @@
+//! Yes and no: what becomes of a person's row, what is written in their ledger; and `GET …/consent`.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+use sms::{
+    consent::{Action, LedgerEntry, Method, Statement, verify},
+    moment,
+    phone::PhoneNumber,
+    recipient::{Consent, Recipient},
+};
+
+use crate::{
+    api::Api,
+    auth::{Origin, Person},
+    disclosures::Disclosure,
+    problem::Problem,
+};
+
+/// A person's word, and how it came.
+#[derive(Debug)]
+pub struct Word {
+    pub method: Method,
+    pub origin: Origin,
+    pub disclosure: Option<Disclosure>,
+    pub at: Timestamp,
+}
+
+/// Somebody's whole ledger.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Story {
+    /// Every yes and no, oldest first.
+    entries: Vec<Entry>,
+    /// Whether the chain of hashes is whole.
+    verified: bool,
+    /// The first entry that does not fit the chain.
+    broken_at: Option<u64>,
+}
+
+/// A yes or a no.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    seq: u64,
+    #[serde(with = "moment")]
+    #[schemars(with = "Timestamp")]
+    at: Timestamp,
+    /// `given` or `revoked`.
+    action: String,
+    /// How: `opt_in_modal`, `settings_page`, `phone_verification`, `sms_keyword`, `api` or `carrier`.
+    method: String,
+    phone_number: String,
+    ip: Option<String>,
+    user_agent: Option<String>,
+    disclosure_version: Option<String>,
+    /// The words they saw, or the word they texted.
+    wording: Option<String>,
+    hash: String,
+    previous: String,
+}
+
+/// Makes `recipient` say yes for the number they have, and answers with what goes in the ledger; `None` if they have no number, or if the yes stands already.
+pub fn give(recipient: &mut Recipient, word: Word) -> Option<Statement> {
+    let phone = recipient.phone.clone()?;
+    if recipient.sms_enabled && recipient.standing_consent().is_some() {
+        return None;
+    }
+    recipient.sms_enabled = true;
+    recipient.consent = Some(Consent {
+        given_at: word.at,
+        method: word.method,
+        ip: word.origin.ip.map(|ip| ip.to_string()),
+        disclosure_version: word.disclosure.map(|disclosure| disclosure.version.to_owned()),
+        phone: phone.clone(),
+        revoked_at: None,
+    });
+    Some(word.statement(Action::Given, phone))
+}
+
+/// Makes `recipient` say no, and answers with what goes in the ledger; `None` if there was no yes.
+pub fn revoke(recipient: &mut Recipient, word: Word) -> Option<Statement> {
+    recipient.sms_enabled = false;
+    let consent = recipient.consent.as_mut().filter(|consent| consent.revoked_at.is_none())?;
+    consent.revoked_at = Some(word.at);
+    let phone = consent.phone.clone();
+    Some(word.statement(Action::Revoked, phone))
+}
+
+impl Word {
+    fn statement(self, action: Action, phone: PhoneNumber) -> Statement {
+        Statement {
+            at: self.at,
+            action,
+            method: self.method,
+            phone,
+            ip: self.origin.ip.map(|ip| ip.to_string()),
+            user_agent: self.origin.user_agent,
+            disclosure_version: self.disclosure.map(|disclosure| disclosure.version.to_owned()),
+            wording: self.disclosure.map(|disclosure| disclosure.wording.to_owned()),
+        }
+    }
+}
+
+pub async fn read(State(api): State<Arc<Api>>, person: Person) -> Result<Json<Story>, Problem> {
+    // The row first: an entry that is written in between is one too many for its head, so that is read again.
+    for last_try in [false, true] {
+        let head = api.recipients.get(&person.user_id).await?.and_then(|recipient| recipient.ledger);
+        let entries = api.ledger.of(&person.user_id).await?;
+        let broken = verify(&entries, head.as_ref()).err().map(|broken| broken.seq);
+        if broken.is_none() || last_try {
+            return Ok(Json(Story { verified: broken.is_none(), broken_at: broken, entries: entries.into_iter().map(Entry::from).collect() }));
+        }
+    }
+    Err(anyhow::anyhow!("the last try has an answer").into())
+}
+
+impl From<LedgerEntry> for Entry {
+    fn from(entry: LedgerEntry) -> Self {
+        let statement = entry.statement;
+        Self {
+            seq: entry.seq,
+            at: statement.at,
+            action: name(statement.action),
+            method: name(statement.method),
+            phone_number: statement.phone.as_e164().to_owned(),
+            ip: statement.ip,
+            user_agent: statement.user_agent,
+            disclosure_version: statement.disclosure_version,
+            wording: statement.wording,
+            hash: entry.hash,
+            previous: entry.previous,
+        }
+    }
+}
+
+/// The name that something has in rows.
+pub fn name(value: impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}

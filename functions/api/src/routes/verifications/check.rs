@@ -1,0 +1,108 @@
+//! A code is given.
+//!
+//! Not here yet: `PutMessageFeedback`, which would tell AWS how many codes come back (`RECEIVED` on success, `FAILED` on expiry or lock).
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sms::{
+    consent::Method,
+    recipient::Recipient,
+    stores::{Guess, Saved},
+    verification::{MOST_GUESSES, Verification},
+};
+use tracing::info;
+use uuid::Uuid;
+
+use crate::routes::consent::{Word, revoke};
+use crate::{
+    api::Api,
+    auth::{Origin, Person},
+    body::{Body, present},
+    problem::{Kind, Problem},
+};
+
+/// A code, as the person read it off their phone.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Guessed {
+    verification_id: Uuid,
+    /// Six digits.
+    #[schemars(regex(pattern = r"^[0-9]{6}$"))]
+    code: String,
+    /// Where the person is. For backends only.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Origin")]
+    origin: Option<Origin>,
+}
+
+/// The number is theirs.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Verified {
+    phone_verified: bool,
+}
+
+/// How often the binding is begun anew when others change the person's row at the same time.
+const TRIES: u32 = 5;
+
+pub async fn check(State(api): State<Arc<Api>>, person: Person, Body(guess): Body<Guessed>) -> Result<Json<Verified>, Problem> {
+    let now = api.now();
+    let origin = person.origin(guess.origin)?;
+    if guess.code.len() != 6 || !guess.code.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Problem::invalid("code", "not a code, expected six digits"));
+    }
+    let verification = match api.verifications.guess(guess.verification_id, &person.user_id, now).await? {
+        Guess::Counted(verification) => verification,
+        // Somebody else's is as unknown as none at all.
+        Guess::Refused(found) => {
+            let mine = found.filter(|row| row.user_id == person.user_id && row.repeats.is_none());
+            return Err(mine.map_or_else(|| Kind::NotFound.problem(), |row| refusal(&row, now)));
+        }
+    };
+    if !verification.matches(&guess.code, api.code_secret.get().await?) {
+        info!(verification.id = %verification.verification_id, verification.attempts = verification.attempts, "wrong code");
+        return Err(Kind::WrongCode.problem().and("attemptsLeft", MOST_GUESSES - verification.attempts));
+    }
+    let recipient = api.bind(&verification, &origin, now).await?;
+    info!(verification.id = %verification.verification_id, "verified");
+    api.welcome(&recipient, now).await?;
+    Ok(Json(Verified { phone_verified: true }))
+}
+
+fn refusal(row: &Verification, now: Timestamp) -> Problem {
+    if row.used_at.is_some() {
+        Kind::CodeUsed.problem()
+    } else if row.valid_until <= now {
+        Kind::CodeExpired.problem()
+    } else {
+        Problem::until(Kind::CodeLocked, row.valid_until.duration_since(now).max(SignedDuration::from_secs(1)))
+    }
+}
+
+impl Api {
+    /// Makes the number the person's own and uses the code up, together or not at all. Consent stays with the number it was given for: a changed number has none.
+    async fn bind(&self, verification: &Verification, origin: &Origin, now: Timestamp) -> Result<Recipient, Problem> {
+        for _ in 0..TRIES {
+            let before = self.person(&verification.user_id).await?;
+            let mut after = before.clone();
+            let word = Word { method: Method::PhoneVerification, origin: origin.clone(), disclosure: None, at: now };
+            let changed = before.phone.as_ref() != Some(&verification.phone);
+            let statement = if changed { revoke(&mut after, word) } else { None };
+            after.phone = Some(verification.phone.clone());
+            after.phone_verified_at = Some(now);
+            let used = self.verifications.use_up(verification.verification_id, now)?;
+            if let Saved::Yes(saved) = self.ledger.save(&self.recipients, &before, &after, statement, Some(used)).await? {
+                return Ok(*saved);
+            }
+            let used = self.verifications.get(verification.verification_id).await?.is_none_or(|row| row.used_at.is_some());
+            if used {
+                return Err(Kind::CodeUsed.problem());
+            }
+        }
+        Err(Kind::Conflict.problem())
+    }
+}
