@@ -88,7 +88,7 @@ def browsers_found():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("needs", nargs="+", choices=["rust", "cloud", "sam", "browser"])
+    parser.add_argument("needs", nargs="+", choices=["rust", "cloud", "sam", "openapi", "browser"])
     for need in parser.parse_args().needs:
         if need == "rust":
             rust()

@@ -6,6 +6,7 @@ pub mod delivery;
 pub mod encoding;
 pub mod event;
 pub mod gates;
+pub mod json;
 pub mod kind;
 pub mod lambda;
 pub mod limits;

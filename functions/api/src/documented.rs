@@ -176,8 +176,8 @@ impl Operation {
     fn refusals(&self, method: &Method, caller: Caller) -> BTreeMap<String, Value> {
         let mut problems = self.problems.clone();
         match caller {
-            // API Gateway itself refuses what is not signed, before the function hears of it.
-            Caller::Backend => problems.extend([Kind::NotABackend, Kind::Invalid]),
+            // API Gateway itself refuses what is not signed, before the function hears of it. An id with a slash in it, or `..`, is another path.
+            Caller::Backend => problems.extend([Kind::NotABackend, Kind::NotFound, Kind::Invalid]),
             Caller::Person => problems.extend([Kind::NoToken, Kind::InvalidToken]),
             Caller::Anybody => {}
         }
@@ -228,7 +228,7 @@ fn refusal(status: &str, kinds: &[Kind]) -> Value {
 fn path_schema(name: &str) -> Value {
     match name {
         "messageId" => json!({"type": "string", "format": "uuid"}),
-        _ => json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^[!-~]+$"}),
+        _ => json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^\S+$"}),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::routes::preferences::unknown_disclosure;
 use crate::{
     api::Api,
     auth::{Origin, Person},
-    body::{Body, Query, present},
+    body::{Body, Query, object, present},
     disclosures,
     problem::{Kind, Problem},
 };
@@ -64,7 +64,7 @@ pub struct Choice {
     #[schemars(with = "String", extend("enum" = disclosures::ALL.map(|disclosure| disclosure.version)))]
     disclosure_version: Option<String>,
     /// Where the person is. For backends only.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "object")]
     #[schemars(with = "Origin")]
     origin: Option<Origin>,
 }

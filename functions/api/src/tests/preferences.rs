@@ -63,6 +63,19 @@ async fn consent_needs_a_number_to_be_for() {
 }
 
 #[tokio::test]
+async fn an_array_is_no_object() {
+    let stage = Stage::set().await.with(ada()).await;
+    for (body, field) in [
+        (json!([false]), "."),
+        (json!({"categories": [false, false]}), "categories"),
+        (json!({"smsEnabled": false, "origin": ["198.51.100.4", "Phone"]}), "origin"),
+    ] {
+        let answer = patch(&stage, body).await;
+        assert_eq!((answer.problem(), &answer.body["errors"][0]["field"]), ("invalid", &json!(field)));
+    }
+}
+
+#[tokio::test]
 async fn where_a_person_is_they_cannot_say_themselves() {
     let stage = Stage::set().await.with(ben()).await;
     let body = json!({"smsEnabled": true, "origin": {"ip": "198.51.100.4"}});

@@ -21,7 +21,7 @@ use crate::routes::consent::{Word, revoke};
 use crate::{
     api::Api,
     auth::{Origin, Person},
-    body::{Body, present},
+    body::{Body, object},
     problem::{Kind, Problem},
 };
 
@@ -34,7 +34,7 @@ pub struct Guessed {
     #[schemars(regex(pattern = r"^[0-9]{6}$"))]
     code: String,
     /// Where the person is. For backends only.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "object")]
     #[schemars(with = "Origin")]
     origin: Option<Origin>,
 }

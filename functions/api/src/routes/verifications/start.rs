@@ -20,7 +20,7 @@ use super::limits::{Asker, RESEND_GAP};
 use crate::{
     api::Api,
     auth::{Origin, Person},
-    body::{Body, present},
+    body::{Body, object},
     problem::{Kind, Problem},
 };
 
@@ -32,7 +32,7 @@ pub struct VerificationRequest {
     #[schemars(with = "String", regex(pattern = r"^\+[1-9][0-9]{7,14}$"))]
     phone_number: PhoneNumber,
     /// Where the person is. For backends only.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "object")]
     #[schemars(with = "Origin")]
     origin: Option<Origin>,
 }
