@@ -1,6 +1,11 @@
 //! A real Chromium: with or without scripts, light or dark, wide or narrow; and axe-core, which looks for what shuts people out.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{
+    path::Path,
+    process::Stdio,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use anyhow::Context;
 use fantoccini::{Client, ClientBuilder, Locator, elements::Element, wd::WebDriverCompatibleCommand};
@@ -17,6 +22,7 @@ use crate::stack::eventually;
 pub struct Browser {
     /// What drives it.
     pub client: Client,
+    scripts_off: AtomicBool,
     _driver: Child,
 }
 
@@ -53,7 +59,7 @@ impl Browser {
         let capabilities = json!({"goog:chromeOptions": {"args": arguments}}).as_object().cloned().context("capabilities")?;
         let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
         let client = builder.capabilities(capabilities).connect(&format!("http://127.0.0.1:{port}")).await?;
-        Ok(Self { client, _driver: driver })
+        Ok(Self { client, scripts_off: AtomicBool::new(false), _driver: driver })
     }
 
     /// The element with this `data-testid`, as soon as it is there.
@@ -73,9 +79,19 @@ impl Browser {
         eventually(&format!("{count} × {selector}"), async || Ok((self.count(selector).await? == count).then_some(()))).await
     }
 
-    /// Switches the scripts of pages on or off; what a test runs itself works all the same.
+    /// Switches the scripts of pages on or off, from the next page on; what a test runs itself works all the same, unless it waits for something.
     pub async fn scripts(&self, on: bool) -> anyhow::Result<()> {
+        self.scripts_off.store(!on, Ordering::Relaxed);
         self.tell("Emulation.setScriptExecutionDisabled", json!({"value": !on})).await
+    }
+
+    /// What [`axe`] finds on the page, also on one without scripts: they are on while axe-core, which is one, looks.
+    pub async fn axe(&self) -> anyhow::Result<()> {
+        let off = self.scripts_off.load(Ordering::Relaxed);
+        self.scripts(true).await?;
+        let found = axe(&self.client).await;
+        self.scripts(!off).await?;
+        found
     }
 
     /// Makes pages believe that the person likes `light` or `dark`.
@@ -117,7 +133,7 @@ impl WebDriverCompatibleCommand for DevTools {
     }
 }
 
-/// Fails with every violation that axe-core finds on the page as it stands: WCAG 2.2 A and AA, and axe's best practices.
+/// Fails with every violation that axe-core finds on the page as it stands: WCAG 2.2 A and AA, and axe's best practices. Scripts have to be on.
 pub async fn axe(client: &Client) -> anyhow::Result<()> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/axe/node_modules/axe-core/axe.min.js");
     let script = std::fs::read_to_string(script).context("axe-core is missing: python3 local/tools.py axe")?;

@@ -1,6 +1,6 @@
 //! The browser that the journeys drive: what is switched is switched, and what axe-core should find it finds.
 
-use journeys::browser::{Browser, axe};
+use journeys::browser::Browser;
 
 const GOOD: &str = "data:text/html,<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>Good</title><main><h1>Good</h1><p id=said>no script</p>\
     <form><label>Name <input name=n></label><button>Send</button></form></main><script>document.querySelector('p').textContent='script'</script></html>";
@@ -11,9 +11,9 @@ async fn axe_finds_what_is_wrong_and_nothing_else() -> anyhow::Result<()> {
     for scripts in [true, false] {
         browser.scripts(scripts).await?;
         browser.client.goto(GOOD).await?;
-        axe(&browser.client).await?;
+        browser.axe().await?;
         browser.client.goto(&GOOD.replace("<label>Name <input name=n></label>", "<input name=n>")).await?;
-        let error = axe(&browser.client).await.expect_err("an input without a name").to_string();
+        let error = browser.axe().await.expect_err("an input without a name").to_string();
         assert!(error.contains("label: Form elements must have labels"), "{error}");
     }
     browser.client.close().await?;
