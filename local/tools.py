@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST_PYTHON = (3, 10)
+AXE = "axe-core@4.14.1"
 
 
 def fail(sentence):
@@ -86,14 +87,33 @@ def browsers_found():
     return shutil.which("chromedriver") and (shutil.which("chromium") or shutil.which("google-chrome"))
 
 
+def axe():
+    """axe-core, which looks for what shuts people out of a page. A package without dependencies or scripts of its own."""
+    place = ROOT / ".venv" / "axe"
+    stamp = place / "made-from"
+    if stamp.exists() and stamp.read_text() == AXE:
+        return
+    if not shutil.which("npm"):
+        fail("npm is missing, which brings axe-core for the pages' tests: `apt-get install npm`.")
+    print("installing {}".format(AXE), flush=True)
+    place.mkdir(parents=True, exist_ok=True)
+    quietly(
+        ["npm", "install", "--prefix", str(place), "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", AXE],
+        "axe-core could not be installed: look at the network or the registry that npm uses",
+    )
+    stamp.write_text(AXE)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("needs", nargs="+", choices=["rust", "cloud", "sam", "openapi", "browser"])
+    parser.add_argument("needs", nargs="+", choices=["rust", "cloud", "sam", "openapi", "browser", "axe"])
     for need in parser.parse_args().needs:
         if need == "rust":
             rust()
         elif need == "browser":
             browser()
+        elif need == "axe":
+            axe()
         else:
             environment(need)
 

@@ -44,6 +44,14 @@ pub enum OptOutOrder {
         /// Which phone.
         phone: PhoneNumber,
     },
+    /// The person who has this phone pressed "Stop everything".
+    Asked {
+        /// Which phone.
+        phone: PhoneNumber,
+        /// When they pressed it.
+        #[serde(with = "moment")]
+        at: Timestamp,
+    },
 }
 
 /// The queue of the inbound function.

@@ -1,7 +1,7 @@
 //! User tokens: what lets a browser act for one person, for a while.
 //!
-//! `<key id>.<claims>.<MAC>`: the claims are base64url JSON, the MAC is HMAC-SHA-256 over everything before it. Two keys are valid at a time, so that a key can be
-//! replaced without a moment in which tokens fail.
+//! In base64url: what it allows (1 byte), the key's id (3), when it ends (4), the MAC (16, of HMAC-SHA-256 over everything else), and the user's id. Short, because a
+//! text carries one in a link and is paid by its length. Two keys are valid at a time, so that a key can be replaced without a moment in which tokens fail.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -23,18 +23,19 @@ pub enum Scope {
 }
 
 /// What a token says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
     /// For whom it is.
-    #[serde(rename = "u")]
     pub user_id: UserId,
     /// What it allows.
-    #[serde(rename = "s")]
     pub scope: Scope,
-    /// When it ends: epoch seconds.
-    #[serde(rename = "e")]
+    /// When it ends: epoch seconds, up to the year 2106.
     pub expires_at: i64,
 }
+
+/// The parts of a token before the user's id.
+const HEAD: usize = 8;
+const MAC: usize = 16;
 
 /// Why a token is not taken. Whom it is for is said of none of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +60,7 @@ pub struct TokenKeys {
 
 #[derive(Clone)]
 struct Key {
-    id: String,
+    id: [u8; 3],
     value: Vec<u8>,
 }
 
@@ -82,35 +83,68 @@ impl TokenKeys {
     /// A token that says `claims`, of the current key.
     #[must_use]
     pub fn sign(&self, claims: &Claims) -> String {
-        let claims = serde_json::to_vec(claims).unwrap_or_default();
-        let signed = format!("{}.{}", self.current.id, URL_SAFE_NO_PAD.encode(claims));
-        let mac = self.current.mac(&signed).finalize().into_bytes();
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac))
+        let ends = u32::try_from(claims.expires_at.max(0)).unwrap_or(u32::MAX);
+        let head = [&[claims.scope.byte()][..], &self.current.id, &ends.to_be_bytes()].concat();
+        let user = claims.user_id.as_str().as_bytes();
+        let mac = self.current.mac(&head, user).finalize().into_bytes();
+        URL_SAFE_NO_PAD.encode([&head, &mac[..MAC], user].concat())
     }
 
     /// What `token` says, if it is whole, of ours, and not over at `now`.
     pub fn read(&self, token: &str, now: Timestamp) -> Result<Claims, Refused> {
-        let (signed, mac) = token.rsplit_once('.').ok_or(Refused::Invalid)?;
-        let (id, claims) = signed.split_once('.').ok_or(Refused::Invalid)?;
-        let mac = URL_SAFE_NO_PAD.decode(mac).map_err(|_| Refused::Invalid)?;
+        let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| Refused::Invalid)?;
+        let (head, rest) = bytes.split_first_chunk::<HEAD>().ok_or(Refused::Invalid)?;
+        let (mac, user) = rest.split_first_chunk::<MAC>().ok_or(Refused::Invalid)?;
+        let [scope, id @ .., e0, e1, e2, e3] = *head;
         let key = [Some(&self.current), self.previous.as_ref()].into_iter().flatten().find(|key| key.id == id).ok_or(Refused::UnknownKey)?;
-        key.mac(signed).verify_slice(&mac).map_err(|_| Refused::Invalid)?;
-        let claims = URL_SAFE_NO_PAD.decode(claims).map_err(|_| Refused::Invalid)?;
-        let claims = serde_json::from_slice::<Claims>(&claims).map_err(|_| Refused::Invalid)?;
-        if claims.expires_at > now.as_second() { Ok(claims) } else { Err(Refused::Expired) }
+        key.mac(head, user).verify_truncated_left(mac).map_err(|_| Refused::Invalid)?;
+        let user_id = String::from_utf8(user.to_vec()).ok().and_then(|user| UserId::try_from(user).ok()).ok_or(Refused::Invalid)?;
+        let scope = Scope::of(scope).ok_or(Refused::Invalid)?;
+        let expires_at = i64::from(u32::from_be_bytes([e0, e1, e2, e3]));
+        if expires_at > now.as_second() { Ok(Claims { user_id, scope, expires_at }) } else { Err(Refused::Expired) }
     }
+}
+
+impl Scope {
+    fn byte(self) -> u8 {
+        match self {
+            Self::Manage => 1,
+            Self::Read => 2,
+        }
+    }
+
+    fn of(byte: u8) -> Option<Self> {
+        [Self::Manage, Self::Read].into_iter().find(|scope| scope.byte() == byte)
+    }
+}
+
+/// What a form of a page that `token` opened carries, so that only that page can have sent it.
+#[must_use]
+pub fn form_proof(token: &str) -> String {
+    URL_SAFE_NO_PAD.encode(form_mac(token).finalize().into_bytes())
+}
+
+/// Whether `proof` is that of `token`; how long that takes says nothing about it.
+#[must_use]
+pub fn proves(proof: &str, token: &str) -> bool {
+    URL_SAFE_NO_PAD.decode(proof).is_ok_and(|proof| form_mac(token).verify_slice(&proof).is_ok())
+}
+
+fn form_mac(token: &str) -> Hmac<Sha256> {
+    let hmac = Hmac::<Sha256>::new_from_slice(token.as_bytes()).unwrap_or_else(|_| unreachable!("HMAC takes keys of every length"));
+    hmac.chain_update(b"a form of the page that this token opened")
 }
 
 impl Key {
     fn new(value: &str) -> anyhow::Result<Self> {
         anyhow::ensure!(value.len() >= 32, "a token key has {} characters and needs 32", value.len());
-        let id = Sha256::digest(format!("id of {value}")).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { id, value: value.as_bytes().to_vec() })
+        let digest = Sha256::digest(format!("id of {value}"));
+        Ok(Self { id: [digest[0], digest[1], digest[2]], value: value.as_bytes().to_vec() })
     }
 
-    fn mac(&self, signed: &str) -> Hmac<Sha256> {
+    fn mac(&self, head: &[u8], user: &[u8]) -> Hmac<Sha256> {
         let hmac = Hmac::<Sha256>::new_from_slice(&self.value).unwrap_or_else(|_| unreachable!("HMAC takes keys of every length"));
-        hmac.chain_update(signed.as_bytes())
+        hmac.chain_update(head).chain_update(user)
     }
 }
 
@@ -146,6 +180,8 @@ mod tests {
         let token = keys('a', None).sign(&claims());
         assert_eq!(keys('a', None).read(&token, at(999)), Ok(claims()));
         assert_eq!(keys('a', None).read(&token, at(1000)), Err(Refused::Expired));
+        let read = Claims { scope: Scope::Read, ..claims() };
+        assert_eq!(keys('a', None).read(&keys('a', None).sign(&read), at(999)), Ok(read));
     }
 
     #[test]
@@ -162,11 +198,22 @@ mod tests {
         for place in 0..token.len() {
             let letter = if token.as_bytes()[place] == b'A' { "B" } else { "A" };
             let changed = format!("{}{letter}{}", &token[..place], &token[place + 1..]);
-            // The last letter of base64 has bits that say nothing.
-            if place + 1 < token.len() {
-                assert!(keys.read(&changed, at(0)).is_err(), "{place}");
-            }
+            assert!(keys.read(&changed, at(0)).is_err(), "{place}");
             assert!(keys.read(&token[..place], at(0)).is_err(), "cut at {place}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_short() {
+        assert_eq!(keys('a', None).sign(&claims()).len(), 36);
+    }
+
+    #[test]
+    fn a_form_is_proven_by_the_token_that_opened_its_page_and_by_no_other() {
+        let (mine, others) = (keys('a', None).sign(&claims()), keys('b', None).sign(&claims()));
+        assert!(super::proves(&super::form_proof(&mine), &mine));
+        for bad in ["", "x", &super::form_proof(&others), &mine, &super::form_proof(&mine)[1..]] {
+            assert!(!super::proves(bad, &mine), "{bad}");
         }
     }
 

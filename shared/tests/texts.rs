@@ -709,3 +709,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn help_has_a_link_for_who_may_have_one_within_two_parts() {
+    let base = "https://abcdefghij.execute-api.us-east-1.amazonaws.com/preferences?token=";
+    for locale in [Locale::En, Locale::Es] {
+        for token in [36, 48, 80] {
+            let link = format!("{base}{}", "t".repeat(token));
+            let text = sms::text::help_with_link(locale, &house(), &link).expect("room for the link");
+            assert!(text.size.parts <= 2, "{}", text.size.parts);
+            for part in ["AllThrive", "STOP", "help@allthrive.ai", &link] {
+                assert!(text.body.contains(part), "{}", text.body);
+            }
+        }
+        assert_eq!(
+            sms::text::help_with_link(locale, &house(), &format!("{base}{}", "t".repeat(203))),
+            None,
+            "a text without it is better than three parts"
+        );
+    }
+}

@@ -4,7 +4,7 @@ use aws_config::SdkConfig;
 use jiff::Timestamp;
 use sms::{
     gates::Rules,
-    queues::Lanes,
+    queues::{Lanes, OptOutOrders},
     secrets::{RotatingSecret, Secret},
     stores::{Ledger, Limits, Messages, OptOuts, Recipients, Verifications},
     token::TokenKeys,
@@ -20,6 +20,7 @@ pub struct Api {
     pub verifications: Verifications,
     pub limits: Limits,
     pub lanes: Lanes,
+    pub opt_out_orders: OptOutOrders,
     pub code_secret: Secret<CodeSecret>,
     pub token_keys: RotatingSecret<TokenKeys>,
     pub rules: Rules,
@@ -41,6 +42,7 @@ pub struct Tables {
 /// Everything else that the environment says.
 pub struct Settings {
     pub urgent_queue: String,
+    pub inbound_queue: String,
     pub code_secret: String,
     pub token_keys: String,
     pub rules: Rules,
@@ -51,6 +53,7 @@ impl Api {
     /// On AWS, by the clock on the wall.
     pub fn new(sdk: &SdkConfig, tables: Tables, settings: Settings) -> Self {
         let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
+        let sqs = aws_sdk_sqs::Client::new(sdk);
         let queue = settings.urgent_queue;
         Self {
             recipients: Recipients::new(dynamodb.clone(), tables.recipients),
@@ -59,7 +62,8 @@ impl Api {
             messages: Messages::new(dynamodb.clone(), tables.messages),
             verifications: Verifications::new(dynamodb.clone(), tables.verifications),
             limits: Limits::new(dynamodb, tables.limits),
-            lanes: Lanes::new(aws_sdk_sqs::Client::new(sdk), queue.clone(), queue),
+            lanes: Lanes::new(sqs.clone(), queue.clone(), queue),
+            opt_out_orders: OptOutOrders::new(sqs, settings.inbound_queue),
             code_secret: Secret::new(sdk, settings.code_secret),
             token_keys: RotatingSecret::new(sdk, settings.token_keys),
             rules: settings.rules,

@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sms::{
     event::UserId,
-    token::{Refused, Scope, TokenKeys},
+    token::{Claims, Refused, Scope, TokenKeys},
 };
 
 use crate::{
@@ -52,6 +52,11 @@ const KEYS_LAST: Duration = Duration::from_mins(5);
 const KEYS_LAST_AT_LEAST: Duration = Duration::from_secs(10);
 
 impl Person {
+    /// Themselves, seen by API Gateway.
+    pub fn visiting(user_id: UserId, seen: Origin) -> Self {
+        Self { user_id, seen: Some(seen) }
+    }
+
     /// Where the person is. Only a backend may say it: of everybody else API Gateway has seen it.
     pub fn origin(&self, said: Option<Origin>) -> Result<Origin, Problem> {
         match (&self.seen, said) {
@@ -97,28 +102,37 @@ impl FromRequestParts<Arc<Api>> for Person {
     }
 }
 
+/// What `token` says, if it is good.
+pub async fn claims(api: &Api, token: &str) -> Result<Claims, Problem> {
+    let keys = api.token_keys.get(KEYS_LAST).await?;
+    let read = |keys: &TokenKeys| keys.read(token, api.now());
+    let claims = match read(&keys) {
+        Err(Refused::UnknownKey) => read(&*api.token_keys.get(KEYS_LAST_AT_LEAST).await?),
+        read => read,
+    };
+    claims.map_err(|why| Kind::InvalidToken.problem().and("detail", why.to_string()))
+}
+
+/// What API Gateway saw of whoever is asking.
+pub fn origin_of(parts: &Parts) -> Origin {
+    let http = context(parts).map(|context| &context.http);
+    Origin {
+        ip: http.and_then(|http| http.source_ip.as_deref()?.parse().ok()),
+        user_agent: http.and_then(|http| http.user_agent.as_ref()).map(|agent| agent.chars().take(512).collect()),
+    }
+}
+
 async fn bearer(parts: &Parts, api: &Api) -> Result<Person, Problem> {
     let value = parts.headers.get(header::AUTHORIZATION).ok_or_else(|| Kind::NoToken.problem())?;
     let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(|| Kind::InvalidToken.problem())?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Kind::NoToken.problem());
     }
-    let keys = api.token_keys.get(KEYS_LAST).await?;
-    let read = |keys: &TokenKeys| keys.read(token.trim(), api.now());
-    let claims = match read(&keys) {
-        Err(Refused::UnknownKey) => read(&*api.token_keys.get(KEYS_LAST_AT_LEAST).await?),
-        read => read,
-    };
-    let claims = claims.map_err(|why| Kind::InvalidToken.problem().and("detail", why.to_string()))?;
+    let claims = claims(api, token.trim()).await?;
     if claims.scope == Scope::Read && parts.method != Method::GET {
         return Err(Kind::InsufficientScope.problem());
     }
-    let http = context(parts).map(|context| &context.http);
-    let origin = Origin {
-        ip: http.and_then(|http| http.source_ip.as_deref()?.parse().ok()),
-        user_agent: http.and_then(|http| http.user_agent.as_ref()).map(|agent| agent.chars().take(512).collect()),
-    };
-    Ok(Person { user_id: claims.user_id, seen: Some(origin) })
+    Ok(Person::visiting(claims.user_id, origin_of(parts)))
 }
 
 fn context(parts: &Parts) -> Option<&ApiGatewayV2httpRequestContext> {

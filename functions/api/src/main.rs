@@ -5,6 +5,7 @@ mod auth;
 mod body;
 mod disclosures;
 mod documented;
+mod pages;
 mod people;
 mod problem;
 mod routes;
@@ -29,6 +30,7 @@ async fn main() -> Result<(), Error> {
     };
     let settings = api::Settings {
         urgent_queue: setting("URGENT_QUEUE_URL")?,
+        inbound_queue: setting("INBOUND_QUEUE_URL")?,
         code_secret: setting("CODE_SECRET")?,
         token_keys: setting("TOKEN_KEYS")?,
         rules: sms::gates::Rules { house: sms::lambda::house()?, prices: setting("PRICES")? },

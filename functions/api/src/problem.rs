@@ -126,6 +126,22 @@ impl Problem {
         kind.problem().and_header(header::RETRY_AFTER, &seconds.to_string())
     }
 
+    /// A number that it carries, such as `attemptsLeft`.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.members.get(name)?.as_u64()
+    }
+
+    /// How long it asks to wait.
+    pub fn wait(&self) -> Option<SignedDuration> {
+        let (_, seconds) = self.headers.iter().find(|(name, _)| name == header::RETRY_AFTER)?;
+        Some(SignedDuration::from_secs(seconds.to_str().ok()?.parse().ok()?))
+    }
+
+    /// The field that it finds fault with.
+    pub fn field(&self) -> Option<&str> {
+        self.members.get("errors")?[0]["field"].as_str()
+    }
+
     /// With one more member.
     pub fn and(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());

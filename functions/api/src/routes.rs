@@ -1,11 +1,11 @@
 //! Every route, with its description.
 
-mod consent;
-mod messages;
+pub mod consent;
+pub mod messages;
 mod opt_in;
-mod preferences;
+pub mod preferences;
 mod tokens;
-mod verifications;
+pub mod verifications;
 
 use std::sync::{Arc, OnceLock};
 
@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use crate::{
     api::Api,
     documented::{Caller, Documented, Operation},
+    pages,
     problem::Kind,
 };
 
@@ -35,7 +36,7 @@ pub fn router(api: Api) -> Router {
     DOCUMENT.get_or_init(|| document);
     let not_found = async || Kind::NotFound.problem();
     let not_allowed = async || Kind::MethodNotAllowed.problem();
-    router.fallback(not_found).method_not_allowed_fallback(not_allowed).layer(map_response(private)).with_state(Arc::new(api))
+    router.merge(pages::router()).fallback(not_found).method_not_allowed_fallback(not_allowed).layer(map_response(private)).with_state(Arc::new(api))
 }
 
 fn described() -> (Router<Arc<Api>>, Value) {

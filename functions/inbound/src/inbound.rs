@@ -10,8 +10,8 @@ use serde::Deserialize;
 use sms::{
     consent::{Action, Method, Statement},
     content::{Content, OptOutConfirmation},
-    event::message_id,
-    kind::Category,
+    event::{UserId, message_id},
+    kind::{Category, Kind},
     lambda::{Notification, unreadable},
     message::{Message, useful_until},
     opt_out::OptOut,
@@ -85,6 +85,10 @@ impl Inbound {
                 self.opt_out_of_everything(&word, None).await
             }
             OptOutOrder::Confirmed { phone } => self.list.put(&phone).await,
+            OptOutOrder::Asked { phone, at } => {
+                let rule = "stop everything on the preference page";
+                self.opt_out_of_everything(&Word { phone: &phone, at, method: Method::SettingsPage, rule, wording: rule }, None).await
+            }
         }
     }
 
@@ -222,12 +226,26 @@ impl Inbound {
             message.locale = recipient.as_ref().map(Recipient::text_locale).unwrap_or_default();
             message.user_id = Some(user);
         }
+        if message.kind() == Kind::HelpReply {
+            message.user_id = self.sole_owner(word.phone).await?;
+        }
         let row = match self.messages.write(&message).await? {
             Written::New => message,
             Written::Repeat(row) => *row,
         };
         let failed = self.lanes.enqueue(&[(row.message_id, row.lane)]).await;
         failed.into_iter().next().map_or(Ok(()), |(_, error)| Err(error).context("an answer did not get on its lane"))
+    }
+}
+
+impl Inbound {
+    /// The one person who proved this number theirs; none if several did. Whom the answer to HELP names, the sender gives a link to their settings.
+    async fn sole_owner(&self, phone: &PhoneNumber) -> anyhow::Result<Option<UserId>> {
+        let mut owners = Vec::new();
+        for user in self.recipients.with_phone(phone).await? {
+            owners.extend(self.recipients.get(&user).await?.filter(|recipient| recipient.verified_phone() == Some(phone)).map(|_| user));
+        }
+        Ok(owners.pop().filter(|_| owners.is_empty()))
     }
 }
 

@@ -213,6 +213,37 @@ async fn help_is_answered_and_everything_else_is_kept_without_an_answer() {
 }
 
 #[tokio::test]
+async fn the_answer_to_help_names_a_person_only_if_the_number_is_theirs_alone() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    let ask = async |id: &str| {
+        stage.texts(id, "HELP", 1).await.expect("obey");
+        stage.answer(id).await.expect("an answer").user_id
+    };
+    assert_eq!(ask("two").await, None, "Ada and Bob both proved it");
+    let bob = stage.recipient("bob").await;
+    stage.inbound.recipients.put(&Recipient { phone_verified_at: None, ..bob.clone() }).await.expect("put");
+    assert_eq!(ask("one").await, Some(user("ada")), "Bob only says that it is his");
+    let ada = stage.recipient("ada").await;
+    stage.inbound.recipients.put(&Recipient { phone_verified_at: None, ..ada }).await.expect("put");
+    assert_eq!(ask("none").await, None, "nobody proved it");
+}
+
+#[tokio::test]
+async fn stop_everything_on_the_page_is_as_good_as_stop() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    let order = json!({"asked": {"phone": PHONE, "at": "2026-11-23T10:00:01.000Z"}}).to_string();
+    for _ in 0..2 {
+        stage.inbound.obey(&order, now()).await.expect("obey");
+    }
+    assert!(stage.is_out().await && stage.is_on_aws_list().await);
+    let row = stage.inbound.opt_outs.get(&phone()).await.expect("get").expect("row");
+    assert_eq!(row.method, Method::SettingsPage);
+    assert_eq!((stage.actions("ada").await, stage.jobs()), (vec![Action::Revoked], 0));
+    stage.texts("in", "START", 2).await.expect("obey");
+    assert!(!stage.is_out().await, "and START brings texts back");
+}
+
+#[tokio::test]
 async fn a_phone_that_blocks_us_is_opted_out_by_order() {
     let stage = Stage::set(StopAnsweredBy::Carrier).await;
     let order = json!({"blocked": {"phone": PHONE, "reason": "Phone has blocked SMS", "at": "2026-11-23T10:00:01.000Z"}});

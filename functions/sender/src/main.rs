@@ -1,6 +1,7 @@
 //! The sender: send jobs in, texts out. Nothing else in the system sends.
 
 mod sender;
+mod settings_link;
 #[cfg(test)]
 mod tests;
 
@@ -10,7 +11,7 @@ use sms::{
     money::MicroUsd,
     provider::Provider,
     queues::OptOutOrders,
-    secrets::Secret,
+    secrets::{RotatingSecret, Secret},
     stores::{Messages, OptOuts, Verifications},
 };
 
@@ -32,6 +33,7 @@ async fn main() -> Result<(), Error> {
         ),
         orders: OptOutOrders::new(aws_sdk_sqs::Client::new(&sdk), setting("INBOUND_QUEUE_URL")?),
         code_secret: Secret::new(&sdk, setting("CODE_SECRET")?),
+        settings_link: settings_link::SettingsLink { page: setting("PREFERENCES_URL")?, keys: RotatingSecret::new(&sdk, setting("TOKEN_KEYS")?) },
         house: house()?,
         prices: setting("PRICES")?,
     };

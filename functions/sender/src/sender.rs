@@ -18,6 +18,8 @@ use sms::{
 };
 use tracing::{info, warn};
 
+use crate::settings_link::{Linked, SettingsLink};
+
 /// Sends texts.
 pub struct Sender {
     pub messages: Messages,
@@ -26,6 +28,7 @@ pub struct Sender {
     pub provider: Provider,
     pub orders: OptOutOrders,
     pub code_secret: Secret<CodeSecret>,
+    pub settings_link: SettingsLink,
     pub house: House,
     pub prices: Prices,
 }
@@ -38,10 +41,16 @@ const SHORTEST_LIFE: SignedDuration = SignedDuration::from_secs(5);
 
 /// A claimed text, after the last look at it.
 enum Look {
-    Send { text: Text, phone: PhoneNumber, country: Country },
+    Send { words: Words, phone: PhoneNumber, country: Country },
     OptedOut(String),
     Lapsed,
     Unfit(String),
+}
+
+/// A text, and what the row keeps of it: nothing that lets anybody in.
+struct Words {
+    text: Text,
+    kept: Option<String>,
 }
 
 impl Sender {
@@ -83,9 +92,15 @@ impl Sender {
         if message.useful_until < now + SHORTEST_LIFE {
             return Ok(Look::Lapsed);
         }
+        if let Some(Linked { text, kept }) = self.settings_link.answer(message, &self.house, now).await? {
+            return Ok(Look::Send { words: Words { text, kept: Some(kept) }, phone, country });
+        }
         let code = self.code(message).await?;
         Ok(match text::render(&message.content, message.locale, &self.house, now, code.as_deref().unwrap_or(text::CODE_PLACEHOLDER)) {
-            Ok(text) => Look::Send { text, phone, country },
+            Ok(text) => {
+                let kept = code.is_none().then(|| text.body.clone());
+                Look::Send { words: Words { text, kept }, phone, country }
+            }
             Err(unfit) => Look::Unfit(unfit.to_string()),
         })
     }
@@ -101,9 +116,9 @@ impl Sender {
 
     async fn act(&self, message: &Message, look: Look, clock: fn() -> Timestamp) -> anyhow::Result<()> {
         match look {
-            Look::Send { text, phone, country } => {
-                let answer = self.call(message, &text, &phone, country, clock()).await;
-                self.write_down(message, &text, answer, clock()).await?;
+            Look::Send { words, phone, country } => {
+                let answer = self.call(message, &words.text, &phone, country, clock()).await;
+                self.write_down(message, &words, answer, clock()).await?;
             }
             Look::OptedOut(why) => self.conclude(message, Change::OptedOut, detail(&why)?, clock()).await?,
             Look::Lapsed => self.conclude(message, Change::Lapsed, detail("of no use any more when its turn came")?, clock()).await?,
@@ -127,11 +142,10 @@ impl Sender {
     }
 
     /// Writes the outcome of the call. If that fails the row stays `sending`: the receipt, which carries our id, settles it, and no sender sends it again.
-    async fn write_down(&self, message: &Message, text: &Text, answer: Answer, now: Timestamp) -> anyhow::Result<()> {
+    async fn write_down(&self, message: &Message, Words { text, kept }: &Words, answer: Answer, now: Timestamp) -> anyhow::Result<()> {
         let price = message.country.and_then(|country| self.prices.of(country)).map(|price| price.times(text.size.parts));
-        let body = (message.kind() != Kind::PhoneVerification).then_some(&text.body);
         let sent = Notes::default()
-            .with("body", body)?
+            .with("body", kept)?
             .with("parts", text.size.parts)?
             .with("encoding", text.size.encoding)?
             .with("estimated_price", price)?;

@@ -15,16 +15,22 @@ use sms::{
     opt_out::OptOut,
     provider::Provider,
     queues::OptOutOrders,
-    secrets::Secret,
+    secrets::{RotatingSecret, Secret},
     stores::{Messages, Notes, OptOuts, Verifications},
     text::House,
+    token::{Claims, Scope, TokenKeys},
     verification::{CodeSecret, Verification},
 };
 use uuid::Uuid;
 
-use crate::sender::Sender;
+use crate::{sender::Sender, settings_link::SettingsLink};
 
 const PHONE: &str = "+12025550101";
+const PAGE: &str = "https://abcdefghij.execute-api.us-east-1.amazonaws.com/preferences";
+
+fn token_keys() -> String {
+    json!({"current": "k".repeat(64)}).to_string()
+}
 
 struct Stage {
     embedded: Embedded,
@@ -44,8 +50,10 @@ impl Stage {
         let dynamodb = || embedded.dynamodb.clone();
         let vault = sdk("http://127.0.0.1:9")
             .into_builder()
-            .http_client(infallible_client_fn(|_| {
-                http::Response::builder().status(200).body(json!({"SecretString": "s".repeat(64)}).to_string()).expect("response")
+            .http_client(infallible_client_fn(|request| {
+                let codes = request.body().bytes().is_some_and(|body| String::from_utf8_lossy(body).contains("codes"));
+                let secret = if codes { "s".repeat(64) } else { token_keys() };
+                http::Response::builder().status(200).body(json!({"SecretString": secret}).to_string()).expect("response")
             }))
             .build();
         let sender = Sender {
@@ -55,6 +63,7 @@ impl Stage {
             provider: Provider::new(&sdk(url), "US=+18663448034".parse().expect("identities"), "allthrive-sms".into(), None, MicroUsd(20_000)),
             orders: OptOutOrders::new(embedded.sqs.clone(), "http://queues/inbound".into()),
             code_secret: Secret::new(&vault, "codes".into()),
+            settings_link: SettingsLink { page: PAGE.into(), keys: RotatingSecret::new(&vault, "tokens".into()) },
             house: House { link_domains: vec!["allthrive.ai".into()], support_contact: "support@allthrive.ai".into() },
             prices: "US=8830".parse().expect("prices"),
         };
@@ -180,6 +189,39 @@ async fn a_code_is_worked_out_at_the_moment_of_sending_and_not_written_down() {
     let row = stage.row(id).await;
     assert_eq!((row.status, row.body.as_deref()), (Status::Sent, None));
     assert!(!serde_json::to_string(&row).expect("json").contains(&code), "and not in the row");
+}
+
+#[tokio::test]
+async fn help_brings_a_person_a_link_to_their_settings_that_is_written_nowhere() {
+    let stage = Stage::set().await;
+    let now = Timestamp::now();
+    let until = sms::message::useful_until(&Content::HelpReply {}, now);
+    let mut help = Message::new(Uuid::from_u128(1), Content::HelpReply {}, until, now).to(PHONE.parse().ok());
+    help.user_id = UserId::try_from("ada".to_owned()).ok();
+    let id = stage.write(help).await;
+    stage.send(id).await.expect("send");
+
+    let text = serde_json::to_value(&stage.simulator.simulator.texts(&PHONE.parse().expect("phone"))[0]).expect("json");
+    let body = text["body"].as_str().expect("a body");
+    let token = body.split("?token=").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("a link");
+    let keys = TokenKeys::new(&token_keys()).expect("keys");
+    let Claims { user_id, scope, expires_at } = keys.read(token, now).expect("a token");
+    assert_eq!((user_id.as_str(), scope), ("ada", Scope::Manage));
+    assert!((3590..=3610).contains(&(expires_at - now.as_second())), "an hour");
+
+    let row = stage.row(id).await;
+    assert_eq!((row.status, row.parts), (Status::Sent, Some(2)));
+    assert_eq!(row.body, Some(body.replace(token, "…")));
+    assert!(!serde_json::to_string(&row).expect("json").contains(token));
+}
+
+#[tokio::test]
+async fn a_stranger_who_asks_for_help_gets_no_link() {
+    let stage = Stage::set().await;
+    let id = stage.pending(1, Content::HelpReply {}, PHONE).await;
+    stage.send(id).await.expect("send");
+    let body = stage.row(id).await.body.expect("a body");
+    assert!(body.contains("support@allthrive.ai") && !body.contains("token"), "{body}");
 }
 
 /// What becomes of a text to each of the simulator's numbers that refuse synchronously, or do not answer.

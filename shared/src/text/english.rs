@@ -1,6 +1,6 @@
 //! The texts in English.
 
-use super::{Setting, Wording, bound_code, left, line, typed, with_footer};
+use super::{House, Setting, Wording, bound_code, left, line, typed, with_footer};
 use crate::{
     content::{Alert, Content, OptOutConfirmation},
     kind::Category,
@@ -61,12 +61,17 @@ fn full(content: &Content, setting: &Setting<'_>) -> String {
             setting.house.support_contact
         ),
         Content::OptOutConfirmation(data) => opted_out(data),
-        Content::HelpReply {} => format!(
-            "AllThrive: texts about battles, streaks, messages and achievements.\nMsg frequency varies. Msg & data rates may apply.\n\
-             Reply STOP to opt out.\nHelp: {}",
-            setting.house.support_contact
-        ),
+        Content::HelpReply {} => help(setting.wording, setting.house, None),
     }
+}
+
+pub(super) fn help(wording: Wording, house: &House, link: Option<&str>) -> String {
+    let programme = match wording {
+        Wording::Full => "AllThrive: texts about battles, streaks, messages and achievements.\nMsg frequency varies. Msg & data rates may apply.",
+        Wording::Brief => "AllThrive texts. Msg & data rates may apply.",
+    };
+    let settings = link.map(|link| format!("\nYour settings, for 1 hour: {link}")).unwrap_or_default();
+    format!("{programme}\nReply STOP to opt out.\nHelp: {}{settings}", house.support_contact)
 }
 
 fn brief(content: &Content, setting: &Setting<'_>) -> String {

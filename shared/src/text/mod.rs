@@ -132,6 +132,19 @@ pub fn render(content: &Content, locale: Locale, house: &House, now: Timestamp, 
         .ok_or(Unfit::TooLong { field: link_field(kind), parts: most })
 }
 
+/// The answer to HELP with a link to the person's settings; `None` if that takes more parts than the answer may, which it then does better without.
+#[must_use]
+pub fn help_with_link(locale: Locale, house: &House, link: &str) -> Option<Text> {
+    [Wording::Full, Wording::Brief]
+        .map(|wording| match locale {
+            Locale::En => english::help(wording, house, Some(link)),
+            Locale::Es => spanish::help(wording, house, Some(link)),
+        })
+        .map(gsm::tightest)
+        .into_iter()
+        .find(|text| text.size.parts <= Kind::HelpReply.part_limit())
+}
+
 /// The parts that a text may take at worst: an alert whose link fills a part by itself is better sent in two than not at all.
 fn most_parts(kind: Kind) -> u32 {
     if kind == Kind::SecurityAlert { 2 } else { kind.part_limit() }

@@ -1,6 +1,6 @@
 //! The texts in Spanish, in words without the accents that GSM-7 lacks wherever such words are natural.
 
-use super::{Setting, Wording, bound_code, left, line, typed, with_footer};
+use super::{House, Setting, Wording, bound_code, left, line, typed, with_footer};
 use crate::{
     content::{Alert, Content, OptOutConfirmation},
     kind::Category,
@@ -63,12 +63,19 @@ fn full(content: &Content, setting: &Setting<'_>) -> String {
             setting.house.support_contact
         ),
         Content::OptOutConfirmation(data) => opted_out(data),
-        Content::HelpReply {} => format!(
-            "AllThrive: mensajes sobre batallas, rachas, mensajes y logros.\nFrecuencia variable. Pueden aplicarse tarifas de mensajes y datos.\n\
-             Responde STOP para cancelar.\nAyuda: {}",
-            setting.house.support_contact
-        ),
+        Content::HelpReply {} => help(setting.wording, setting.house, None),
     }
+}
+
+pub(super) fn help(wording: Wording, house: &House, link: Option<&str>) -> String {
+    let programme = match wording {
+        Wording::Full => {
+            "AllThrive: mensajes sobre batallas, rachas, mensajes y logros.\nFrecuencia variable. Pueden aplicarse tarifas de mensajes y datos."
+        }
+        Wording::Brief => "AllThrive: mensajes. Pueden aplicarse tarifas de mensajes y datos.",
+    };
+    let settings = link.map(|link| format!("\nTus ajustes, por 1 hora: {link}")).unwrap_or_default();
+    format!("{programme}\nResponde STOP para cancelar.\nAyuda: {}{settings}", house.support_contact)
 }
 
 fn brief(content: &Content, setting: &Setting<'_>) -> String {

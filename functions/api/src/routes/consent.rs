@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sms::{
     consent::{Action, LedgerEntry, Method, Statement, verify},
+    event::UserId,
     moment,
     phone::PhoneNumber,
     recipient::{Consent, Recipient},
@@ -106,16 +107,24 @@ impl Word {
 }
 
 pub async fn read(State(api): State<Arc<Api>>, person: Person) -> Result<Json<Story>, Problem> {
-    // The row first: an entry that is written in between is one too many for its head, so that is read again.
-    for last_try in [false, true] {
-        let head = api.recipients.get(&person.user_id).await?.and_then(|recipient| recipient.ledger);
-        let entries = api.ledger.of(&person.user_id).await?;
-        let broken = verify(&entries, head.as_ref()).err().map(|broken| broken.seq);
-        if broken.is_none() || last_try {
-            return Ok(Json(Story { verified: broken.is_none(), broken_at: broken, entries: entries.into_iter().map(Entry::from).collect() }));
+    let (entries, broken) = api.story(&person.user_id).await?;
+    Ok(Json(Story { verified: broken.is_none(), broken_at: broken, entries: entries.into_iter().map(Entry::from).collect() }))
+}
+
+impl Api {
+    /// The whole ledger of `user`, oldest first, and the first entry that does not fit the chain.
+    pub async fn story(&self, user: &UserId) -> Result<(Vec<LedgerEntry>, Option<u64>), Problem> {
+        // The row first: an entry that is written in between is one too many for its head, so that is read again.
+        for last_try in [false, true] {
+            let head = self.recipients.get(user).await?.and_then(|recipient| recipient.ledger);
+            let entries = self.ledger.of(user).await?;
+            let broken = verify(&entries, head.as_ref()).err().map(|broken| broken.seq);
+            if broken.is_none() || last_try {
+                return Ok((entries, broken));
+            }
         }
+        Err(anyhow::anyhow!("the last try has an answer").into())
     }
-    Err(anyhow::anyhow!("the last try has an answer").into())
 }
 
 impl From<LedgerEntry> for Entry {

@@ -136,12 +136,13 @@ pub async fn one(State(api): State<Arc<Api>>, _: Backend, MessageId(id): Message
     Ok(Json(View::of(&message)))
 }
 
-fn encode(cursor: &Cursor) -> String {
+/// A cursor as the next page's address has it.
+pub fn encode(cursor: &Cursor) -> String {
     URL_SAFE_NO_PAD.encode(format!("{}/{}", cursor.created_at, cursor.message_id))
 }
 
 /// A forged cursor leads to no other person: the user is not in it.
-fn decode(cursor: &str) -> Option<Cursor> {
+pub fn decode(cursor: &str) -> Option<Cursor> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
     let (created_at, id) = text.split_once('/')?;
     created_at.parse::<Timestamp>().ok()?;

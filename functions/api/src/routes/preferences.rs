@@ -67,32 +67,32 @@ pub struct Patch {
     /// On records consent, off revokes it.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "bool")]
-    sms_enabled: Option<bool>,
+    pub sms_enabled: Option<bool>,
     #[serde(default, deserialize_with = "object")]
     #[schemars(with = "SwitchesPatch")]
-    categories: Option<SwitchesPatch>,
+    pub categories: Option<SwitchesPatch>,
     /// IANA name, such as `America/New_York`; `null` for none.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Option<String>")]
-    time_zone: Option<Option<String>>,
+    pub time_zone: Option<Option<String>>,
     /// BCP 47 tag, such as `es-MX`; `null` for none.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Option<String>", extend("pattern" = "^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$", "maxLength" = 35))]
-    locale: Option<Option<String>>,
+    pub locale: Option<Option<String>>,
     /// The disclosure that was shown beside the master switch.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "String", extend("enum" = disclosures::ALL.map(|disclosure| disclosure.version)))]
-    disclosure_version: Option<String>,
+    pub disclosure_version: Option<String>,
     /// Where the person is. For backends only.
     #[serde(default, deserialize_with = "object")]
     #[schemars(with = "Origin")]
-    origin: Option<Origin>,
+    pub origin: Option<Origin>,
 }
 
 /// The switches to change.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-struct SwitchesPatch {
+pub struct SwitchesPatch {
     #[serde(deserialize_with = "present")]
     #[schemars(with = "bool")]
     battle_invitations: Option<bool>,
@@ -130,7 +130,24 @@ pub async fn change(State(api): State<Arc<Api>>, person: Person, headers: Header
         let statement = apply(&patch, recipient, &origin, now)?;
         if matches { Ok(statement) } else { Err(Kind::PreconditionFailed.problem()) }
     };
-    Ok(answer(&api.change(&person.user_id, change).await?))
+    let recipient = api.change(&person.user_id, change).await?;
+    if patch.sms_enabled == Some(true) {
+        api.welcome(&recipient, now).await?;
+    }
+    Ok(answer(&recipient))
+}
+
+impl From<Categories> for SwitchesPatch {
+    fn from(on: Categories) -> Self {
+        Self {
+            battle_invitations: Some(on.battle_invitations),
+            battle_results: Some(on.battle_results),
+            battle_reminders: Some(on.battle_reminders),
+            streak_alerts: Some(on.streak_alerts),
+            direct_messages: Some(on.direct_messages),
+            achievements: Some(on.achievements),
+        }
+    }
 }
 
 fn answer(recipient: &Recipient) -> Response {
@@ -138,7 +155,12 @@ fn answer(recipient: &Recipient) -> Response {
 }
 
 fn etag(recipient: &Recipient) -> String {
-    format!("\"{}\"", recipient.version)
+    version_tag(recipient.version)
+}
+
+/// The `ETag` of a version.
+pub fn version_tag(version: u64) -> String {
+    format!("\"{version}\"")
 }
 
 fn matches(seen: &HeaderValue, recipient: &Recipient) -> bool {

@@ -4,6 +4,7 @@ mod access;
 mod document;
 mod history;
 mod opt_in;
+mod page;
 mod preferences;
 mod verification_limits;
 mod verifications;
@@ -20,7 +21,7 @@ use sms::{
     event::UserId,
     gates::Rules,
     phone::PhoneNumber,
-    queues::Lanes,
+    queues::{Lanes, OptOutOrders},
     recipient::{Categories, Consent, Recipient},
     secrets::{RotatingSecret, Secret},
     stores::{Ledger, Limits, Messages, OptOuts, Recipients, Verifications},
@@ -60,6 +61,8 @@ struct Answer {
     status: u16,
     headers: axum::http::HeaderMap,
     body: Value,
+    /// The body as it is.
+    text: String,
 }
 
 fn key_pair(current: char, previous: &str) -> String {
@@ -93,6 +96,7 @@ impl Stage {
             verifications: verifications.clone(),
             limits: Limits::new(dynamodb(), "LimitsTable".into()),
             lanes: Lanes::new(embedded.sqs.clone(), "http://queues/urgent".into(), "http://queues/urgent".into()),
+            opt_out_orders: OptOutOrders::new(embedded.sqs.clone(), "http://queues/inbound".into()),
             code_secret: Secret::new(&vault, "codes".into()),
             token_keys: RotatingSecret::new(&vault, "tokens".into()),
             rules: Rules {
@@ -123,7 +127,8 @@ impl Stage {
         let response = self.router.clone().oneshot(request).await.expect("infallible");
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("body");
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body: serde_json::from_slice(&bytes).unwrap_or_default() }
+        let (body, text) = (serde_json::from_slice(&bytes).unwrap_or_default(), String::from_utf8_lossy(&bytes).into_owned());
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body, text }
     }
 
     fn token(&self, user: &str) -> String {

@@ -29,14 +29,14 @@ use crate::{
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Guessed {
-    verification_id: Uuid,
+    pub verification_id: Uuid,
     /// Six digits.
     #[schemars(regex(pattern = r"^[0-9]{6}$"))]
-    code: String,
+    pub code: String,
     /// Where the person is. For backends only.
     #[serde(default, deserialize_with = "object")]
     #[schemars(with = "Origin")]
-    origin: Option<Origin>,
+    pub origin: Option<Origin>,
 }
 
 /// The number is theirs.

@@ -30,18 +30,18 @@ use crate::{
 pub struct VerificationRequest {
     /// E.164.
     #[schemars(with = "String", regex(pattern = r"^\+[1-9][0-9]{7,14}$"))]
-    phone_number: PhoneNumber,
+    pub phone_number: PhoneNumber,
     /// Where the person is. For backends only.
     #[serde(default, deserialize_with = "object")]
     #[schemars(with = "Origin")]
-    origin: Option<Origin>,
+    pub origin: Option<Origin>,
 }
 
 /// A code is on its way. The same is said whether or not the number is anybody's, and whether or not it wants texts from us.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Started {
-    verification_id: Uuid,
+    pub verification_id: Uuid,
     #[serde(with = "moment")]
     #[schemars(with = "Timestamp")]
     expires_at: Timestamp,
