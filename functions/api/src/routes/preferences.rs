@@ -129,7 +129,11 @@ pub async fn change(State(api): State<Arc<Api>>, person: Person, headers: Header
         let statement = apply(&patch, recipient, &origin, now)?;
         if matches { Ok(statement) } else { Err(Kind::PreconditionFailed.problem()) }
     };
-    Ok(answer(&api.change(&person.user_id, change).await?))
+    let recipient = api.change(&person.user_id, change).await?;
+    if patch.sms_enabled == Some(true) {
+        api.welcome(&recipient, now).await?;
+    }
+    Ok(answer(&recipient))
 }
 
 fn answer(recipient: &Recipient) -> Response {
