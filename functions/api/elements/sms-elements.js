@@ -1,10 +1,6 @@
-/* <sms-opt-in> asks a person for consent to texts; <sms-settings> lets them change everything later.
-
-     <script src="https://…/sms-elements.js" defer></script>
-     <sms-opt-in member-since="2026-01-31T12:00:00Z"></sms-opt-in> <sms-settings></sms-settings>
-
+/* <sms-opt-in> asks a person for consent to texts; <sms-settings> lets them change it later.
    Attributes: api (else where this script is from), lang (en, es; else the page's), member-since (RFC 3339).
-   Properties: token, or getToken(): fetches one, called anew when it has expired. Method: refresh().
+   Properties: token, or getToken(): fetches one, called anew when it expired. Method: refresh().
    Events: sms-shown, -dismissed, -remind-later, -verified, -opted-in, -closed, -changed, -error (detail {type, status}).
    Look: the page's font and color-scheme; --sms-accent, -on-accent, -surface, -text, -error, -radius. */
 {
@@ -13,17 +9,17 @@ const HOME = document.currentScript?.src.replace(/\/[^/]*$/, '');
 // English | Spanish
 const WORDS = {
   title: 'Texts from AllThrive | Mensajes de AllThrive',
-  pitch: 'Know at once when you are challenged, a battle ends, or your streak is at risk. | Entérate al momento si te retan, termina una batalla o peligra tu racha.',
+  pitch: 'Know at once when you are challenged or a battle ends. | Entérate si te retan o termina una batalla.',
   enable: 'Enable texts | Activar mensajes',
-  later: 'Remind me later | Recordármelo después',
+  later: 'Remind me later | Más tarde',
   no: 'No thanks | No, gracias',
   close: 'Close | Cerrar',
   retry: 'Try again | Reintentar',
   number: 'Mobile number | Número de móvil',
-  hint: 'A US number. We text you a code. | De EE. UU. Te enviamos un código.',
+  hint: 'A US number. | De EE. UU.',
   send: 'Text me a code | Enviarme un código',
   code: 'Six-digit code | Código de seis cifras',
-  sent: 'It is on its way to {}. | Va en camino al {}.',
+  sent: 'Sent to {}. | Enviado al {}.',
   verify: 'Verify | Verificar',
   resend: 'Send it again | Enviarlo otra vez',
   change: 'Change number | Cambiar número',
@@ -38,14 +34,15 @@ const WORDS = {
   timeZone: 'Time zone | Zona horaria',
   locale: 'Language of texts | Idioma de los mensajes',
   saved: 'Saved. | Guardado.',
-  'country-not-allowed': 'Give a US number with all ten digits. | Escribe un número de EE. UU. con sus diez cifras.',
-  'wrong-code': 'Wrong code. Tries left: {}. | Código incorrecto. Intentos restantes: {}.',
-  'code-locked': 'Too many wrong codes. Ask for a new one. | Demasiados errores. Pide un código nuevo.',
-  'code-expired': 'This code has expired. Ask for a new one. | El código ha caducado. Pide uno nuevo.',
+  invalid: 'Give all digits. | Escribe todas las cifras.',
+  'country-not-allowed': 'We text US numbers only. | Solo escribimos a números de EE. UU.',
+  'wrong-code': 'Wrong code. Tries left: {}. | Código incorrecto. Te quedan {}.',
+  'code-locked': 'Too many wrong codes. Ask for a new one. | Demasiados errores. Pide otro código.',
+  'code-expired': 'It has expired. Ask for a new code. | Ha caducado. Pide otro código.',
   'too-many-codes': 'Too many codes. Try again in {} min. | Demasiados códigos. Inténtalo en {} min.',
-  'precondition-failed': 'Changed elsewhere meanwhile. This is how it is now. | Se cambió en otro lugar. Así está ahora.',
-  session: 'Your session has ended. Reload the page. | Tu sesión ha terminado. Recarga la página.',
-  other: 'That did not work. Try again. | No ha funcionado. Inténtalo otra vez.',
+  'precondition-failed': 'Changed elsewhere. This is how it is now. | Se cambió en otro lugar. Así está ahora.',
+  session: 'Your session is over. Reload the page. | Tu sesión terminó. Recarga la página.',
+  other: 'That did not work. Try again. | No ha funcionado. Reinténtalo.',
 };
 
 const SHEET = new CSSStyleSheet();
@@ -53,27 +50,28 @@ SHEET.replaceSync(`
 :host {
   --accent: var(--sms-accent, light-dark(#0a6650, #5fd3ac)); --on: var(--sms-on-accent, light-dark(#fff, #06241b));
   --paper: var(--sms-surface, light-dark(#fff, #1c2421)); --ink: var(--sms-text, light-dark(#1b2420, #e7ece9));
-  --error: var(--sms-error, light-dark(#a82a22, #ff978d)); --round: var(--sms-radius, 12px); display: block;
+  --error: var(--sms-error, light-dark(#a82a22, #ff978d)); --round: var(--sms-radius, 12px);
 }
-:host([hidden]), p:empty { display: none; }
+p:empty { display: none; }
+[role=status] { position: sticky; bottom: 0; background: var(--paper); }
 * { box-sizing: border-box; margin: 0; font: inherit; color: inherit; }
-section { padding: 1.4em; border-radius: var(--round); background: var(--paper); color: var(--ink); line-height: 1.5; }
+section { padding: 1.4em; border-radius: var(--round); background: var(--paper); color: var(--ink); }
 section, form { display: grid; gap: 1em; }
-dialog { width: 27em; max-width: calc(100vw - 2em); margin: auto; padding: 0; border: 0; border-radius: var(--round); }
-dialog::backdrop { background: #080e0ca0; }
+dialog { width: min(27em, 100vw - 2em); margin: auto; padding: 0; border: 0; border-radius: var(--round); }
+dialog::backdrop { background: #0009; }
 h2 { font-size: 1.3em; font-weight: 650; }
 small { font-size: .85em; opacity: .8; }
-.error { color: var(--error); }
-button, input, select { min-height: 2.75em; padding: 0 .9em; border: 1px solid color-mix(in srgb, var(--ink) 55%, var(--paper)); border-radius: calc(var(--round) * .7); background: var(--paper); }
-button:hover { border-color: var(--accent); }
-.main { background: var(--accent); color: var(--on); }
+#error, .error { color: var(--error); }
+button, input, select { min-height: 2.75em; padding: 0 .9em; border: 1px solid gray; border-radius: var(--round); background: var(--paper); }
+button:first-child:not(#change) { background: var(--accent); color: var(--on); }
 :disabled { opacity: .6; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+[tabindex] { outline: 0; }
 div { display: flex; flex-wrap: wrap; gap: .6em; }
 div > * { flex: auto; }
 label { display: grid; gap: .3em; font-weight: 600; }
 select { min-width: 0; }
-.checkbox { grid-template-columns: 1fr 1.5em; align-items: center; }
+.checkbox { grid-template-columns: 1fr 1.5em; }
 [type=checkbox] { min-height: 1.5em; accent-color: var(--accent); }
 `);
 
@@ -85,31 +83,30 @@ function h(tag, props, ...children) {
 }
 const pretty = (phone) => phone.replace(/^\+1(...)(...)(....)$/, '+1 ($1) $2-$3');
 
-/** What both share: token, calls, words, and the way from a number to a verified one. */
 class Texts extends HTMLElement {
   #token; #getToken; #etag; #due;
 
   constructor() {
     super();
-    this.root = this.attachShadow({ mode: 'open' });
-    this.root.adoptedStyleSheets = [SHEET];
-    // What was set before this script came would hide the setters.
-    const { token, getToken } = this;
-    delete this.token;
-    delete this.getToken;
-    Object.assign(this, { token, getToken });
+    (this.root = this.attachShadow({ mode: 'open' })).adoptedStyleSheets = [SHEET];
+    // What was set before would hide the setters.
+    for (const name of ['token', 'getToken']) {
+      const early = this[name];
+      delete this[name];
+      this[name] = early;
+    }
   }
   connectedCallback() { this.refresh(); }
   set token(token) { this.#token = token; this.refresh(); }
   set getToken(getToken) { this.#getToken = getToken; this.refresh(); }
 
-  /** Reads anew, if there is a token: once, however much was set at the same time. */
+  /** Reads anew, if there is a token; once, however much is set. */
   refresh() {
     this.#due ??= Promise.resolve().then(() => {
       this.#due = null;
       this.language = this.closest('[lang]')?.lang.startsWith('es') ? 'es' : 'en';
-      if (this.isConnected && (this.#token || this.#getToken)) this.load();
-    });
+      if (this.isConnected && (this.#token || this.#getToken)) return this.load();
+    }).catch((problem) => this.explain(problem));
   }
   say(key, value) { return WORDS[key].split(' | ')[+(this.language === 'es')].replace('{}', value); }
   tell(name, detail) { this.dispatchEvent(new CustomEvent(`sms-${name}`, { bubbles: true, detail })); }
@@ -118,7 +115,7 @@ class Texts extends HTMLElement {
     const key = { 401: 'session', 403: 'session', 410: 'code-expired' }[status] ?? type;
     return this.say(WORDS[key] ? key : 'other', attemptsLeft ?? Math.ceil(wait / 60));
   }
-  async call(method, path, body, again) {
+  async call(path, body, method = body ? 'POST' : 'GET', again) {
     if (!this.#token || again) this.#token = await this.#getToken();
     const headers = { Authorization: `Bearer ${this.#token}`, 'Content-Type': 'application/json' };
     if (method === 'PATCH') headers['If-Match'] = this.#etag;
@@ -126,36 +123,37 @@ class Texts extends HTMLElement {
     const json = await answer.json();
     this.#etag = answer.headers.get('ETag') ?? this.#etag;
     if (answer.ok) return json;
-    if (answer.status === 401 && this.#getToken && !again) return this.call(method, path, body, true);
+    if (answer.status === 401 && this.#getToken && !again) return this.call(path, body, method, true);
     throw { ...json, type: json.type?.split('/').pop(), wait: answer.headers.get('Retry-After') };
   }
   prompt() {
-    const since = this.getAttribute('member-since');
-    return this.call('GET', `opt-in?lang=${this.language}${since ? `&memberSince=${encodeURIComponent(since)}` : ''}`);
+    const since = this.getAttribute('member-since') ?? '2000-01-01T00:00:00Z';
+    return this.call(`opt-in?lang=${this.language}&memberSince=${encodeURIComponent(since)}`);
   }
 
-  /** Shows `nodes` in `place`. The focus stays in it, if it was here. */
+  /** Shows `nodes` in `place`, and keeps the focus there. */
   stage(place, ...nodes) {
-    const focused = document.activeElement === this;
+    const focused = this.root.activeElement;
     place.replaceChildren(...nodes);
     if (focused) (place.querySelector('form input') ?? place.querySelector('[tabindex]'))?.focus();
   }
+  verified(phone) { return this.say('verified', pretty(phone)); }
   text(words) { return h('p', { tabIndex: -1 }, words); }
-  /** A form with a button for each of `acts`, which says what they throw. */
+  /** A form with a button for each act, which says what they throw. */
   form(acts, nodes, id, hint, props) {
-    const error = h('p', { id: 'error', className: 'error', role: 'alert' });
+    const error = h('p', { id: 'error', role: 'alert' });
     const input = h('input', { id, 'aria-describedby': 'hint error', ...props });
     const field = id ? [h('label', {}, this.say(id), input), h('small', { id: 'hint' }, hint)] : [];
-    const buttons = Object.keys(acts).map((id, i) => h('button', { id, className: i || id === 'change' ? '' : 'main' }, this.say(id)));
-    const form = h('form', { noValidate: true }, nodes, field, error, h('div', {}, buttons));
+    const buttons = Object.keys(acts).map((id) => h('button', { id }, this.say(id)));
+    const form = h('form', {}, nodes, field, error, h('div', {}, buttons));
     form.onsubmit = async (event) => {
-      event?.preventDefault();
+      event.preventDefault();
       if (form.ariaBusy) return;
       form.ariaBusy = 'true';
       error.textContent = '';
       input.ariaInvalid = null;
       try {
-        await acts[event?.submitter.id ?? 'verify'](input.value.replace(/[^+\d]/g, ''));
+        await acts[event.submitter.id](input.value.replace(/[^+\d]/g, ''));
       } catch (problem) {
         error.textContent = this.explain(problem);
         input.ariaInvalid = 'true';
@@ -165,28 +163,24 @@ class Texts extends HTMLElement {
     };
     return form;
   }
-  /** Asks for a number, then for its code. `this.show` shows a form, `this.done` gets the number once it is theirs. */
+  /** Asks for a number, then for its code. `this.done` gets it once it is theirs. */
   askNumber(known, acts, nodes = []) {
     const send = async (typed) => {
       const phoneNumber = (typed[0] === '+' ? '' : typed[10] ? '+' : '+1') + typed;
-      if (!phoneNumber[11]) throw { type: 'country-not-allowed' };
-      const start = () => this.call('POST', 'verifications', { phoneNumber });
+      const start = () => this.call('verifications', { phoneNumber });
       this.askCode(phoneNumber, start, await start(), () => this.askNumber(phoneNumber, acts, nodes));
     };
     this.show(this.form({ send, ...acts }, nodes, 'number', this.say('hint'), { type: 'tel', autocomplete: 'tel', value: pretty(known ?? '') }));
   }
   askCode(phoneNumber, start, started, change) {
     const verify = async (code) => {
-      // Verified, and then something failed: the code is used.
-      if (started) await this.call('POST', 'verifications/check', { verificationId: started.verificationId, code });
+      // Else it is used, and something failed later.
+      if (started) await this.call('verifications/check', { verificationId: started.verificationId, code });
       started = null;
       this.tell('verified');
       await this.done(phoneNumber);
     };
-    const resend = async () => {
-      started = await start();
-      rest();
-    };
+    const resend = async () => rest(started = await start());
     const form = this.form({ verify, resend, change }, [], 'code', this.say('sent', pretty(phoneNumber)), { inputMode: 'numeric', autocomplete: 'one-time-code' });
     const tick = (end) => {
       const left = Math.ceil((end - Date.now()) / 1000);
@@ -200,7 +194,7 @@ class Texts extends HTMLElement {
     rest();
     if (window.OTPCredential) navigator.credentials.get({ otp: { transport: ['sms'] } }).then(({ code }) => {
       form.code.value = code;
-      form.onsubmit();
+      form.requestSubmit(form.verify);
     }, () => {});
   }
 }
@@ -208,38 +202,33 @@ class Texts extends HTMLElement {
 customElements.define('sms-opt-in', class extends Texts {
   async load() {
     if (this.root.querySelector('[open]')) return;
-    const { showPrompt, phoneNumber, phoneVerified, disclosure } = await this.prompt().catch((problem) => this.explain(problem));
+    const { showPrompt, phoneNumber, phoneVerified, disclosure } = await this.prompt();
     if (!showPrompt) return;
     let end = 'remind-later', phone = phoneVerified && phoneNumber;
     const body = h('section');
     const dialog = h('dialog', { lang: this.language, 'aria-labelledby': 'title', onclose: () => this.tell(end) }, body);
     const small = h('small', {}, disclosure.text);
-    const verified = () => phone ? this.say('verified', pretty(phone)) : '';
-    const choose = (action) => this.call('POST', 'opt-in', { action, disclosureVersion: disclosure.version });
+    const choose = (action) => this.call('opt-in', { action, disclosureVersion: disclosure.version });
     const close = () => dialog.close();
     const later = () => choose('remind_later').then(close);
-    const no = async () => {
-      await choose('dismiss');
+    const no = () => choose('dismiss').then(() => {
       end = 'dismissed';
       close();
-    };
+    });
     const enable = async () => {
       if (!phone) return this.askNumber(phoneNumber, { later }, small);
       await choose('opt_in');
       end = 'closed';
-      this.show(this.form({ close }, this.text(`${verified()} ${this.say('on')}`)));
+      this.show(this.form({ close }, this.text(`${this.verified(phone)} ${this.say('on')}`)));
       this.tell('opted-in');
     };
     this.show = (form) => this.stage(body, h('h2', { id: 'title' }, this.say('title')), form);
-    this.done = (number) => {
-      phone = number;
-      return enable();
-    };
+    this.done = (number) => enable(phone = number);
     this.root.replaceChildren(dialog);
     dialog.showModal();
-    this.show(this.form({ enable, later, no }, [this.text(`${this.say('pitch')} ${verified()}`), small]));
+    this.show(this.form({ enable, later, no }, [this.text(`${this.say('pitch')} ${phone ? this.verified(phone) : ''}`), small]));
     this.tell('shown');
-    choose('shown').catch((problem) => this.explain(problem));
+    await choose('shown');
   }
 });
 
@@ -251,7 +240,7 @@ customElements.define('sms-settings', class extends Texts {
   async load() {
     const panel = h('section', { lang: this.language }, h('h2', {}, this.say('title')));
     try {
-      this.fill(panel, ...await Promise.all([this.call('GET', 'preferences'), this.prompt()]));
+      this.fill(panel, ...await Promise.all([this.call('preferences'), this.prompt()]));
     } catch (problem) {
       panel.append(this.form({ retry: () => this.load() }, this.text(this.explain(problem))));
     }
@@ -261,7 +250,7 @@ customElements.define('sms-settings', class extends Texts {
     const place = h('article');
     this.show = (form) => this.stage(place, form);
     this.done = () => this.load();
-    const close = () => this.show(this.form({ change: () => this.askNumber(now.phoneNumber, { close }) }, this.text(this.say('verified', pretty(now.phoneNumber)))));
+    const close = () => this.show(this.form({ change: () => this.askNumber(now.phoneNumber, { close }) }, this.text(this.verified(now.phoneNumber))));
     now.phoneVerified ? close() : this.askNumber(now.phoneNumber);
 
     const kinds = Object.keys(now.categories);
@@ -269,9 +258,8 @@ customElements.define('sms-settings', class extends Texts {
     const input = (id, node) => h('label', { className: node.type }, this.say(id), Object.assign(inputs[id] = node, { id }));
     const box = (id) => input(id, h('input', { type: 'checkbox' }));
     const choice = (id, options) => input(id, h('select', {}, options.map((words) => new Option(...words))));
-    const zones = [now.timeZone ?? '', ...Intl.supportedValuesOf('timeZone')];
     const status = h('p', { role: 'status' });
-    panel.append(place, box('enable'), h('small', {}, disclosure.text), ...kinds.map(box), choice('timeZone', zones.map((zone) => [zone])),
+    panel.append(place, box('enable'), h('small', {}, disclosure.text), ...kinds.map(box), choice('timeZone', [now.timeZone ?? '', ...Intl.supportedValuesOf('timeZone')].map((zone) => [zone || '—', zone])),
       choice('locale', [['English', 'en'], ['Español', 'es']]), status);
 
     const update = () => {
@@ -282,12 +270,12 @@ customElements.define('sms-settings', class extends Texts {
       inputs.locale.value = now.locale?.slice(0, 2) ?? 'en';
     };
     const patch = (id, checked, value) => kinds.includes(id) ? { categories: { [id]: checked } }
-      : id === 'enable' ? { smsEnabled: checked, disclosureVersion: disclosure.version } : { [id]: value };
-    const send = (patch, again) => this.call('PATCH', 'preferences', patch).catch(async (problem) => {
+      : id === 'enable' ? { smsEnabled: checked, disclosureVersion: disclosure.version } : { [id]: value || null };
+    const send = (patch, again) => this.call('preferences', patch, 'PATCH').catch(async (problem) => {
       if (problem.status !== 412 || again) throw problem;
       const seen = JSON.stringify(now);
-      now = await this.call('GET', 'preferences');
-      // What changed may be something that nobody sees here.
+      now = await this.call('preferences');
+      // Perhaps something that nobody sees here.
       if (JSON.stringify(now) !== seen) throw problem;
       return send(patch, true);
     });
@@ -300,7 +288,7 @@ customElements.define('sms-settings', class extends Texts {
       queue = queue.then(() => send(patch(id, checked, value))).then((saved) => {
         now = saved;
         say(this.say('saved'));
-        this.tell('changed', { smsEnabled: now.smsEnabled, categories: now.categories });
+        this.tell('changed');
       }).catch((problem) => say(this.explain(problem), 'error')).then(update);
     };
     update();
