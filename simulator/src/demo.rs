@@ -102,7 +102,8 @@ impl MainApp {
     /// The API's answer to `POST /v1/users/{userId}/tokens`.
     async fn token(&self, user: &UserId) -> anyhow::Result<Value> {
         let body = json!({"expiresIn": 900}).to_string();
-        let request = http::Request::post(self.url(&["v1", "users", user.as_str(), "tokens"]).as_str()).header(header::CONTENT_TYPE, "application/json");
+        let request =
+            http::Request::post(self.url(&["v1", "users", user.as_str(), "tokens"]).as_str()).header(header::CONTENT_TYPE, "application/json");
         let request = self.signed(request.body(body)?).await?;
         let answer = self.http.execute(request.try_into()?).await.map_err(reqwest::Error::without_url).context("the API does not answer")?;
         let status = answer.status();
