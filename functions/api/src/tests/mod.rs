@@ -2,6 +2,7 @@
 
 mod access;
 mod document;
+mod elements;
 mod history;
 mod opt_in;
 mod page;

@@ -133,3 +133,17 @@ async fn a_tampered_ledger_says_where() {
     let story = stage.ask(Call::signed("GET", "/v1/users/ada/consent")).await.body;
     assert_eq!([&story["verified"], &story["brokenAt"]], [&json!(false), &json!(2)]);
 }
+
+#[tokio::test]
+async fn a_yes_on_the_settings_page_is_a_yes_to_something_and_welcomed_once() {
+    let stage = Stage::set().await.with(ben()).await;
+    let on = json!({"smsEnabled": true, "disclosureVersion": "2026-11.en"});
+    let answer = patch(&stage, on.clone()).await;
+    assert!(answer.body["categories"].as_object().expect("switches").values().all(|on| on == true), "{answer:?}");
+    patch(&stage, json!({"categories": {"achievements": false}})).await;
+    patch(&stage, json!({"smsEnabled": false})).await;
+    let answer = patch(&stage, on).await;
+    assert_eq!([&answer.body["categories"]["achievements"], &answer.body["categories"]["streakAlerts"]], [false, true], "what was chosen stays");
+    let messages = stage.rows("MessagesTable").await;
+    assert_eq!(messages.iter().map(|message| &message["type"]).collect::<Vec<_>>(), ["opt_in_confirmation"]);
+}
