@@ -11,7 +11,7 @@ use sms::{
     opt_out::OptOut,
     queues::Lanes,
     recipient::{Categories, Consent, Recipient},
-    stores::{Messages, Notes, OptOuts, Recipients, Verifications},
+    stores::{Codes, Limits, Messages, Notes, OptOuts, Recipients, Verifications},
     text::House,
 };
 
@@ -39,7 +39,11 @@ impl Stage {
             recipients: Recipients::new(dynamodb(), "RecipientsTable".into()),
             opt_outs: OptOuts::new(dynamodb(), "OptOutsTable".into()),
             messages: Messages::new(dynamodb(), "MessagesTable".into()),
-            verifications: Verifications::new(dynamodb(), "VerificationsTable".into()),
+            codes: Codes {
+                limits: Limits::new(dynamodb(), "LimitsTable".into()),
+                verifications: Verifications::new(dynamodb(), "VerificationsTable".into()),
+                per_hour: 1000,
+            },
             lanes: Lanes::new(embedded.sqs.clone(), "http://queues/urgent".into(), "http://queues/bulk".into()),
             rules: Rules {
                 house: House { link_domains: vec!["allthrive.ai".into()], support_contact: "support@allthrive.ai".into() },
