@@ -194,6 +194,7 @@ pub fn refuse(message: &mut Message, gate: Gate, detail: String) {
     message.gates.push(step(gate, Ruling::Fail(detail)));
     message.status = Status::Suppressed;
     message.changes = vec![Entered { status: Status::Suppressed, at: message.created_at }];
+    message.estimated_price = None;
 }
 
 fn row(case: &Case<'_>, gates: Vec<Step>, status: Status) -> Message {

@@ -10,9 +10,9 @@ use sms::{
     closing::{Closed, Closing, Feedback},
     content::{Content, PhoneVerification},
     event::UserId,
-    gates::Gate,
+    gates::{self, Gate, Step, Verdict},
     kind::Class,
-    message::{Change, Message},
+    message::{Change, Message, Status},
     money::MicroUsd,
     phone::{Country, PhoneNumber},
     provider::{Answer, Dispatch, Provider},
@@ -346,4 +346,36 @@ async fn a_right_code_that_was_overtaken_by_the_lock_has_the_last_word() {
     assert!(end.is_marked().await);
     assert_eq!(end.close(later(7)).await, Closed::Yes);
     assert_eq!((end.heard(0), end.is_marked().await), ("RECEIVED", false));
+}
+
+#[tokio::test]
+async fn who_told_aws_of_a_failure_does_not_wipe_out_a_success_that_came_meanwhile() {
+    let end = End::set().await;
+    let before = end.closing.verifications.close(id(0), later(600)).await.expect("close").expect("row");
+    end.use_up(later(600)).await;
+    end.closing.verifications.told(&before).await.expect("told");
+    assert!(end.is_marked().await, "AWS heard FAILED, and has to hear RECEIVED");
+}
+
+#[test]
+fn the_first_gate_that_says_no_is_the_one_in_the_row() {
+    let step = |gate, verdict| Step { gate, verdict, detail: None };
+    let trail = |last| {
+        [Gate::Schema, Gate::Duplicate, Gate::Country].map(|gate| step(gate, Verdict::Pass)).into_iter().chain([step(Gate::OptOut, last)]).collect()
+    };
+    let content = Content::PhoneVerification(PhoneVerification { phone: phone(PHONE) });
+    let row = |last, status| Message { gates: trail(last), ..Message::new(id(0), content.clone(), later(600), now()).decided(status) };
+    let names = |message: &Message| message.gates.iter().map(|step| (step.gate, step.verdict)).collect::<Vec<_>>();
+
+    let mut opted_out = row(Verdict::Fail, Status::Suppressed);
+    let before = opted_out.clone();
+    gates::refuse(&mut opted_out, Gate::CarrierHourlyCap, "too many".into());
+    assert_eq!(opted_out, before, "an earlier gate has said no");
+    gates::refuse(&mut opted_out, Gate::Country, "blocked".into());
+    assert_eq!(names(&opted_out), [(Gate::Schema, Verdict::Pass), (Gate::Duplicate, Verdict::Pass), (Gate::Country, Verdict::Fail)]);
+
+    let mut pending = row(Verdict::Pass, Status::Pending);
+    gates::refuse(&mut pending, Gate::UserDailyCap, "too many".into());
+    assert_eq!((names(&pending).len(), names(&pending).last()), (5, Some(&(Gate::UserDailyCap, Verdict::Fail))));
+    assert_eq!((pending.status, pending.changes.len(), pending.changes[0].status), (Status::Suppressed, 1, Status::Suppressed));
 }

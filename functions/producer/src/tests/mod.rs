@@ -1,5 +1,7 @@
 //! Events in; rows, calls and jobs out.
 
+mod codes;
+
 use jiff::{SignedDuration, Timestamp};
 use journeys::embedded::Embedded;
 use serde_json::{Value, json};
@@ -33,6 +35,10 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Self {
+        Self::with_codes_per_hour(1000).await
+    }
+
+    async fn with_codes_per_hour(per_hour: u64) -> Self {
         let embedded = Embedded::start().await.expect("embedded");
         let dynamodb = || embedded.dynamodb.clone();
         let producer = Producer {
@@ -42,7 +48,7 @@ impl Stage {
             codes: Codes {
                 limits: Limits::new(dynamodb(), "LimitsTable".into()),
                 verifications: Verifications::new(dynamodb(), "VerificationsTable".into()),
-                per_hour: 1000,
+                per_hour,
             },
             lanes: Lanes::new(embedded.sqs.clone(), "http://queues/urgent".into(), "http://queues/bulk".into()),
             rules: Rules {
@@ -60,8 +66,12 @@ impl Stage {
     }
 
     async fn admit(&self, events: &[Value]) -> Vec<anyhow::Result<()>> {
+        self.admit_at(now(), events).await
+    }
+
+    async fn admit_at(&self, at: Timestamp, events: &[Value]) -> Vec<anyhow::Result<()>> {
         let bodies = events.iter().map(Value::to_string).collect::<Vec<_>>();
-        self.producer.admit(&bodies.iter().map(String::as_str).collect::<Vec<_>>(), now(), no_randomness).await
+        self.producer.admit(&bodies.iter().map(String::as_str).collect::<Vec<_>>(), at, no_randomness).await
     }
 
     /// The row of the event `id`, as plain JSON.
