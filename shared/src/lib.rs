@@ -4,6 +4,7 @@ pub mod consent;
 pub mod content;
 pub mod delivery;
 pub mod encoding;
+pub mod erasure;
 pub mod event;
 pub mod gates;
 pub mod kind;

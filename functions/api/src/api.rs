@@ -6,7 +6,7 @@ use sms::{
     gates::Rules,
     queues::Lanes,
     secrets::{RotatingSecret, Secret},
-    stores::{Ledger, Limits, Messages, OptOuts, Recipients, Verifications},
+    stores::{Ledger, Limits, Messages, OptOuts, Recipients, Replies, Verifications},
     token::TokenKeys,
     verification::CodeSecret,
 };
@@ -17,6 +17,7 @@ pub struct Api {
     pub opt_outs: OptOuts,
     pub ledger: Ledger,
     pub messages: Messages,
+    pub replies: Replies,
     pub verifications: Verifications,
     pub limits: Limits,
     pub lanes: Lanes,
@@ -25,6 +26,8 @@ pub struct Api {
     pub rules: Rules,
     /// How many codes may be texted within an hour of the clock, to all numbers together.
     pub codes_per_hour: u64,
+    /// How long the ledger of an erased person is kept, in years.
+    pub consent_retention_years: u8,
     pub clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
@@ -34,6 +37,7 @@ pub struct Tables {
     pub opt_outs: String,
     pub consents: String,
     pub messages: String,
+    pub replies: String,
     pub verifications: String,
     pub limits: String,
 }
@@ -45,6 +49,7 @@ pub struct Settings {
     pub token_keys: String,
     pub rules: Rules,
     pub codes_per_hour: u64,
+    pub consent_retention_years: u8,
 }
 
 impl Api {
@@ -57,6 +62,7 @@ impl Api {
             opt_outs: OptOuts::new(dynamodb.clone(), tables.opt_outs),
             ledger: Ledger::new(dynamodb.clone(), tables.consents),
             messages: Messages::new(dynamodb.clone(), tables.messages),
+            replies: Replies::new(dynamodb.clone(), tables.replies),
             verifications: Verifications::new(dynamodb.clone(), tables.verifications),
             limits: Limits::new(dynamodb, tables.limits),
             lanes: Lanes::new(aws_sdk_sqs::Client::new(sdk), queue.clone(), queue),
@@ -64,6 +70,7 @@ impl Api {
             token_keys: RotatingSecret::new(sdk, settings.token_keys),
             rules: settings.rules,
             codes_per_hour: settings.codes_per_hour,
+            consent_retention_years: settings.consent_retention_years,
             clock: Box::new(Timestamp::now),
         }
     }

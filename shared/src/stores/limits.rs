@@ -16,8 +16,8 @@ use crate::limits::Tally;
 /// The limits table.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    client: Client,
-    table: String,
+    pub(super) client: Client,
+    pub(super) table: String,
 }
 
 impl Limits {

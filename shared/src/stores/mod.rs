@@ -2,6 +2,7 @@
 //!
 //! A conditional write is the lock here; nothing is read before it, and its outcome carries what the next step needs.
 
+mod leaving;
 mod limits;
 mod messages;
 mod opt_outs;
@@ -24,7 +25,7 @@ pub use limits::Limits;
 pub use messages::{Changed, Cursor, Messages, Notes, Page, Written};
 pub use opt_outs::OptOuts;
 pub use recipients::{Ledger, Recipients, Saved};
-pub use replies::{Begun, Replies, Reply};
+pub use replies::{Begun, Place, Replies, Reply};
 pub use verifications::{Guess, Verifications};
 
 /// A DynamoDB item.

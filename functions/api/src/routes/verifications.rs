@@ -5,4 +5,5 @@ mod limits;
 mod start;
 
 pub use check::{Guessed, Verified, check};
+pub use limits::{id_of_number, ids_of};
 pub use start::{Started, VerificationRequest, start};

@@ -3,8 +3,10 @@
 mod access;
 mod document;
 mod history;
+mod leaving;
 mod opt_in;
 mod preferences;
+mod story;
 mod verification_limits;
 mod verifications;
 
@@ -23,7 +25,7 @@ use sms::{
     queues::Lanes,
     recipient::{Categories, Consent, Recipient},
     secrets::{RotatingSecret, Secret},
-    stores::{Ledger, Limits, Messages, OptOuts, Recipients, Verifications},
+    stores::{Ledger, Limits, Messages, OptOuts, Recipients, Replies, Verifications},
     text::House,
     token::{Claims, Scope, TokenKeys},
     verification::CodeSecret,
@@ -90,6 +92,7 @@ impl Stage {
             opt_outs: OptOuts::new(dynamodb(), "OptOutsTable".into()),
             ledger: Ledger::new(dynamodb(), "ConsentsTable".into()),
             messages: Messages::new(dynamodb(), "MessagesTable".into()),
+            replies: Replies::new(dynamodb(), "RepliesTable".into()),
             verifications: verifications.clone(),
             limits: Limits::new(dynamodb(), "LimitsTable".into()),
             lanes: Lanes::new(embedded.sqs.clone(), "http://queues/urgent".into(), "http://queues/urgent".into()),
@@ -100,6 +103,7 @@ impl Stage {
                 prices: "US=8830".parse().expect("prices"),
             },
             codes_per_hour,
+            consent_retention_years: 4,
             clock: Box::new(move || *told.lock().expect("clock")),
         };
         Self { embedded, router: router(api), recipients, verifications, clock, keys }

@@ -33,6 +33,17 @@ pub struct Asker<'a> {
     pub address: Option<IpAddr>,
 }
 
+/// The rows that count what was done by a person, or by them to a number; those of the number itself are not theirs to erase: with them would go its protection.
+pub fn ids_of(user: &UserId, phones: impl IntoIterator<Item = PhoneNumber>) -> Vec<String> {
+    let to = phones.into_iter().map(|phone| format!("code/{user}/{}", phone.as_e164()));
+    [format!("user/{user}")].into_iter().chain(to).collect()
+}
+
+/// The row that counts what was done to a number, by whomever.
+pub fn id_of_number(phone: &PhoneNumber) -> String {
+    format!("number/{}", phone.as_e164())
+}
+
 impl Asker<'_> {
     /// The rows that count, with what they may come to. The first is the person's and the number's, which names their verification.
     fn limits(&self) -> Vec<(String, &'static [Limit])> {
