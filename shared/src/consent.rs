@@ -203,16 +203,16 @@ mod tests {
             |entry| entry.statement.wording = Some("STOP".into()),
         ];
         for place in 0..whole.len() {
-            for (n, change) in changes.iter().enumerate() {
-                let mut changed = whole.clone();
-                change(&mut changed[place]);
-                assert_eq!(verify(&changed, Some(&head)), Err(Broken { seq: changed_at(place) }), "change {n}");
+            for (n, forge) in changes.iter().enumerate() {
+                let mut forged = whole.clone();
+                forge(&mut forged[place]);
+                assert_eq!(verify(&forged, Some(&head)), Err(Broken { seq: seq(place) }), "change {n}");
             }
         }
     }
 
     /// The `seq` of the entry at `place`.
-    fn changed_at(place: usize) -> u64 {
+    fn seq(place: usize) -> u64 {
         u64::try_from(place).expect("a place") + 1
     }
 
@@ -224,8 +224,7 @@ mod tests {
             let mut changed = whole.clone();
             changed[place].statement.wording = Some("YES".into());
             changed[place].hash = changed[place].fingerprint();
-            let shows_at = (place + 2).min(whole.len());
-            assert_eq!(verify(&changed, Some(&head)), Err(Broken { seq: u64::try_from(shows_at).expect("a place") }));
+            assert_eq!(verify(&changed, Some(&head)), Err(Broken { seq: seq(place + 1).min(3) }));
         }
     }
 
