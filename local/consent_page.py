@@ -46,7 +46,7 @@ table { width: 100%; border-collapse: collapse; margin: 10px 0; font-size: 13px;
 thead { display: table-header-group; } tr { break-inside: avoid; }
 th { text-align: left; border-bottom: 1.5px solid #1a1a1a; padding: 5px 8px; font-weight: bold; vertical-align: bottom; }
 td { border-bottom: 1px solid #ccc; padding: 6px 8px; vertical-align: top; overflow-wrap: anywhere; }
-td.when { white-space: nowrap; } .right { text-align: right; }
+td { white-space: pre-line; } td.when, .right { white-space: nowrap; } .right { text-align: right; }
 .entry { border: 1px solid #bbb; padding: 10px 16px 8px; margin: 12px 0; break-inside: avoid; }
 .entry.bad { border: 2px solid #b00020; background: #fdecee; }
 .entry h3 { margin: 0 0 6px; display: flex; justify-content: space-between; gap: 16px; }

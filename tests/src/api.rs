@@ -138,7 +138,7 @@ impl Answer {
     }
 }
 
-/// The headers that sign a call (SigV4).
+/// The headers that sign a call (`SigV4`).
 fn signature(method: &str, url: &str, body: &str) -> anyhow::Result<Vec<(String, String)>> {
     let identity = Credentials::new("test", "test", None, None, "test").into();
     let params = SigningParams::builder()

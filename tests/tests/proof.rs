@@ -266,13 +266,15 @@ async fn the_page_has_everything_that_the_tables_have() {
     ] {
         let found = stage.embedded.scan(table).await.expect("scan");
         assert_eq!(found.len(), rows, "{table}");
-        found.iter().for_each(|row| texts(row, names, &mut wanted));
+        for row in &found {
+            texts(row, names, &mut wanted);
+        }
     }
     assert!(wanted.len() > 80, "{}", wanted.len());
     for text in &wanted {
         assert!(page.contains(&escaped(text)), "{text} is not on the page");
     }
-    assert!(page.contains(&format!("word for word the file disclosures/2026-11.en.txt")));
+    assert!(page.contains("word for word the file disclosures/2026-11.en.txt"));
     assert_eq!(page.matches("$0.00883").count(), 2, "the price of each text that has one");
     assert!(page.contains("$0.01766"), "and of all together");
     assert_eq!(page.matches("not within the time in which the number is known").count(), 1, "the early reply");
