@@ -266,7 +266,7 @@ def method(verdict):
         else ""
     )
     return (
-        "<p>Every yes and no is an entry in an append-only table; no function of the system may change what an entry says, or delete one. Each entry has the hash of the entry before it, "
+        "<p>Every yes and no is an entry in a table to which the system only ever adds. Each entry has the hash of the entry before it, "
         "so that none can be changed, removed, inserted or moved without every later hash being another. The hash and the place of the last entry are also in the person’s row in "
         "another table, written in the same transaction as the entry, so that none can be cut off at the end.</p>"
         "<p>This page did not take the system’s word for it. The program that wrote it read the rows and worked out each hash anew:</p><ol>"
@@ -278,6 +278,8 @@ def method(verdict):
         "Where sealed entries were forgotten because their time was over, both go on from the seal that the person’s row names.</li>"
         "<li>The last entry has to be the one that the person’s row names.</li></ol>"
         f"{shown_example}"
+        "<p>What this cannot show: whoever has an administrator’s rights to both tables could write the whole chain anew. Against that stand the account’s own records, "
+        "which are not part of this page: CloudTrail, and the continuous backups of the tables.</p>"
     )
 
 

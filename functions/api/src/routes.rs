@@ -54,7 +54,7 @@ fn described() -> (Router<Arc<Api>>, Value) {
     let export = export.with(Documented::query::<export::ExportQuery>());
     let erase =
         Operation::new("Erase a person, but for the opt-outs of their numbers and, sealed, their consent ledger", 204, "Nothing is left.", None);
-    let erase = erase.or(202, "There is more than one request can do: ask again.").refuses(&[Kind::Conflict, Kind::Erased]);
+    let erase = erase.or(202, "There is more than one request can do: ask again.").refuses(&[Kind::Conflict]);
     let document = Operation::new("Read this document", 200, "OpenAPI 3.1.", Some(json_schema()));
     routes
         .add(&Method::POST, "/v1/users/{userId}/tokens", Caller::Backend, tokens::make, &token)

@@ -61,8 +61,11 @@ impl Api {
             }
             let word = || Word { method: Method::Api, origin: Origin::default(), disclosure: None, at: now };
             if before.consent.as_ref().is_some_and(|consent| consent.revoked_at.is_none()) {
-                self.change(user, |recipient| Ok(revoke(recipient, word()))).await?;
-                continue;
+                match self.change(user, |recipient| Ok(revoke(recipient, word()))).await {
+                    // Somebody else erased them just now, and the next look finds their mark.
+                    Err(problem) if problem.kind != Kind::Erased => return Err(problem),
+                    _ => continue,
+                }
             }
             let entries = self.ledger.since(user, before.seal()).await?;
             let statement = word().statement(Action::Erased, None);

@@ -432,3 +432,14 @@ async fn only_a_backend_may_export_and_erase() {
     assert_eq!(stage.ask(stage.me("ada", "GET", "export")).await.problem(), "not-found");
     assert!(!stage.recipient("ada").await.erased);
 }
+
+#[tokio::test]
+async fn of_many_who_erase_at_once_it_is_done_once() {
+    let stage = full_life().await;
+    let answers = futures::future::join_all((0..4).map(|_| delete(&stage))).await;
+    for answer in &answers {
+        assert!(answer.status == 204 || answer.problem() == "conflict", "{answer:?}");
+    }
+    assert_eq!(delete(&stage).await.status, 204);
+    assert_gone(&stage).await;
+}
