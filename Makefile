@@ -9,7 +9,7 @@ TYPE ?= battle_invitation
 dry_run = $(if $(filter-out 0,$(DRY_RUN)),--dry-run)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt deploy redrive send-test schemas deny deny-advisories clean
+.PHONY: help run test check fmt deploy redrive send-test consent-proof schemas deny deny-advisories clean
 
 help: ## what there is to make
 	@echo "make …"
@@ -38,6 +38,10 @@ invoke-%:
 send-test: ## publish a sample event and follow its text (TO=ada TYPE=battle_invitation DRY_RUN=1 STACK=… AWS_PROFILE=…)
 	$(call tools_for,cloud)
 	@$(cloud) local/send_test.py "$(TO)" "$(TYPE)" $(if $(PHONE),--phone "$(PHONE)") $(dry_run)
+
+consent-proof: ## write what proves a person's consents, texts and replies on one page (PERSON=ada OUTPUT=… STACK=… AWS_PROFILE=…)
+	$(call tools_for,cloud)
+	@$(cloud) local/consent_proof.py $(if $(OUTPUT),--output "$(OUTPUT)") -- "$(PERSON)"
 
 redrive: ## send dead letters back to where they came from (DRY_RUN=1 lists them, STACK=… AWS_PROFILE=…)
 	$(call tools_for,cloud)

@@ -32,6 +32,8 @@ pub enum Action {
     Given,
     /// No, from now on.
     Revoked,
+    /// Everything about the person was erased, and the ledger up to here sealed.
+    Erased,
 }
 
 /// One entry: who said what, when, how, and on seeing which words.
@@ -61,8 +63,9 @@ pub struct Statement {
     pub action: Action,
     /// How.
     pub method: Method,
-    /// The number it is about.
-    pub phone: PhoneNumber,
+    /// The number it is about; none where it is about no number, as an erasure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<PhoneNumber>,
     /// From where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<String>,
@@ -119,7 +122,12 @@ impl LedgerEntry {
 
 /// Checks that `entries`, oldest first, are one whole chain that ends in `head`.
 pub fn verify(entries: &[LedgerEntry], head: Option<&LedgerHead>) -> Result<(), Broken> {
-    let mut previous: Option<LedgerHead> = None;
+    verify_from(entries, None, head)
+}
+
+/// Checks that `entries`, oldest first, are one whole chain that follows `start` and ends in `head`.
+pub fn verify_from(entries: &[LedgerEntry], start: Option<&LedgerHead>, head: Option<&LedgerHead>) -> Result<(), Broken> {
+    let mut previous = start.cloned();
     for entry in entries {
         let expected = LedgerEntry::after(previous.as_ref(), entry.user_id.clone(), entry.statement.clone());
         if *entry != expected {
@@ -132,7 +140,7 @@ pub fn verify(entries: &[LedgerEntry], head: Option<&LedgerHead>) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, Broken, LedgerEntry, Method, Statement, verify};
+    use super::{Action, Broken, LedgerEntry, Method, Statement, verify, verify_from};
     use crate::event::UserId;
 
     fn statement(action: Action, second: i64) -> Statement {
@@ -140,10 +148,10 @@ mod tests {
             at: jiff::Timestamp::from_second(second).expect("instant"),
             action,
             method: Method::SmsKeyword,
-            phone: "+12025550101".parse().expect("phone"),
-            ip: None,
-            user_agent: None,
-            disclosure_version: None,
+            phone: "+12025550101".parse().ok(),
+            ip: Some("203.0.113.7".into()),
+            user_agent: Some("Test/1".into()),
+            disclosure_version: Some("2026-11.en".into()),
             wording: Some("START".into()),
         }
     }
@@ -174,5 +182,75 @@ mod tests {
         assert_eq!(verify(&[whole[0].clone(), whole[2].clone()], Some(&head)), Err(Broken { seq: 2 }));
         assert_eq!(verify(&whole[..2], Some(&head)), Err(Broken { seq: 3 }));
         assert_eq!(verify(&[], Some(&head)), Err(Broken { seq: 3 }));
+    }
+
+    #[test]
+    fn a_change_of_any_field_of_any_entry_shows_there() {
+        let whole = chain();
+        let head = whole[2].head();
+        let changes: [fn(&mut LedgerEntry); 12] = [
+            |entry| entry.user_id = UserId::try_from("eve".to_owned()).expect("user"),
+            |entry| entry.seq += 1,
+            |entry| entry.previous = "f".repeat(64),
+            |entry| entry.hash = "f".repeat(64),
+            |entry| entry.statement.at += jiff::SignedDuration::from_millis(1),
+            |entry| entry.statement.action = Action::Erased,
+            |entry| entry.statement.method = Method::Api,
+            |entry| entry.statement.phone = None,
+            |entry| entry.statement.ip = Some("203.0.113.8".into()),
+            |entry| entry.statement.user_agent = None,
+            |entry| entry.statement.disclosure_version = Some("2026-11.es".into()),
+            |entry| entry.statement.wording = Some("STOP".into()),
+        ];
+        for place in 0..whole.len() {
+            for (n, forge) in changes.iter().enumerate() {
+                let mut forged = whole.clone();
+                forge(&mut forged[place]);
+                assert_eq!(verify(&forged, Some(&head)), Err(Broken { seq: seq(place) }), "change {n}");
+            }
+        }
+    }
+
+    /// The `seq` of the entry at `place`.
+    fn seq(place: usize) -> u64 {
+        u64::try_from(place).expect("a place") + 1
+    }
+
+    #[test]
+    fn a_changed_entry_shows_even_with_a_hash_that_fits_it() {
+        let whole = chain();
+        let head = whole[2].head();
+        for place in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[place].statement.wording = Some("YES".into());
+            changed[place].hash = changed[place].fingerprint();
+            assert_eq!(verify(&changed, Some(&head)), Err(Broken { seq: seq(place + 1).min(3) }));
+        }
+    }
+
+    #[test]
+    fn swapped_and_inserted_entries_show() {
+        let whole = chain();
+        let head = whole[2].head();
+        let mut swapped = whole.clone();
+        swapped.swap(1, 2);
+        assert_eq!(verify(&swapped, Some(&head)), Err(Broken { seq: 2 }));
+        let extra = LedgerEntry::after(Some(&whole[1].head()), whole[0].user_id.clone(), statement(Action::Revoked, 9));
+        let mut inserted = whole.clone();
+        inserted.insert(2, extra.clone());
+        assert_eq!(verify(&inserted, Some(&head)), Err(Broken { seq: 4 }));
+        let mut appended = whole.clone();
+        appended.push(LedgerEntry::after(Some(&head), extra.user_id, extra.statement));
+        assert_eq!(verify(&appended, Some(&head)), Err(Broken { seq: 3 }), "one that the head does not know");
+    }
+
+    #[test]
+    fn what_follows_a_seal_is_checked_from_there() {
+        let whole = chain();
+        let (seal, head) = (whole[0].head(), whole[2].head());
+        assert_eq!(verify_from(&whole[1..], Some(&seal), Some(&head)), Ok(()));
+        assert_eq!(verify_from(&[], Some(&seal), Some(&seal)), Ok(()), "nothing since");
+        assert_eq!(verify_from(&whole[2..], Some(&seal), Some(&head)), Err(Broken { seq: 2 }));
+        assert_eq!(verify_from(&whole[1..], None, Some(&head)), Err(Broken { seq: 1 }));
     }
 }

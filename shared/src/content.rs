@@ -176,6 +176,29 @@ impl Content {
         }
     }
 
+    /// The same kind of text, with nothing of any person in it.
+    #[must_use]
+    pub fn blank(&self) -> Self {
+        let none = String::new;
+        match self {
+            Self::BattleInvitation(_) => {
+                Self::BattleInvitation(BattleInvitation { inviter_name: none(), battle_topic: none(), invitation_link: none() })
+            }
+            Self::BattleResult(_) => Self::BattleResult(BattleResult { battle_topic: none(), result_summary: none(), result_link: none() }),
+            Self::BattleReminder(data) => Self::BattleReminder(BattleReminder { battle_topic: none(), ends_at: data.ends_at, battle_link: none() }),
+            Self::StreakAlert(_) => Self::StreakAlert(StreakAlert { streak_count: 0, action_link: none() }),
+            Self::DirectMessage(_) => {
+                Self::DirectMessage(DirectMessage { sender_name: none(), conversation_link: none(), recipient_last_seen_at: None })
+            }
+            Self::AchievementUnlock(_) => Self::AchievementUnlock(AchievementUnlock { achievement_name: none(), achievement_link: none() }),
+            Self::SecurityAlert(data) => Self::SecurityAlert(SecurityAlert { alert: data.alert, detail: none(), link: none() }),
+            Self::PhoneVerification(_) => Self::PhoneVerification(PhoneVerification { phone: PhoneNumber::nobodys() }),
+            Self::OptInConfirmation {} => Self::OptInConfirmation {},
+            Self::OptOutConfirmation(data) => Self::OptOutConfirmation(data.clone()),
+            Self::HelpReply {} => Self::HelpReply {},
+        }
+    }
+
     /// The link in it, if it has one.
     #[must_use]
     pub fn link(&self) -> Option<&str> {

@@ -160,7 +160,10 @@ pub fn decide(event: &Event, recipient: Option<&Recipient>, opt_out: Option<&Opt
         text: OnceCell::new(),
     };
     let (gates, status) = judge(&case);
-    row(&case, gates, status)
+    let row = row(&case, gates, status);
+    // Of an erased person nothing is written down, not even what they did not get. Who wants to prove a number is about to come back.
+    let gone = recipient.is_some_and(|recipient| recipient.erased) && case.kind() != Kind::PhoneVerification;
+    if gone { row.erased(now) } else { row }
 }
 
 fn judge(case: &Case<'_>) -> (Vec<Step>, Status) {
@@ -237,6 +240,7 @@ fn recipient(case: &Case<'_>) -> Ruling {
     match (case.kind(), case.recipient) {
         (Kind::PhoneVerification, _) => Ruling::Skip("the event names the number"),
         (_, None) => Ruling::Fail("no such recipient: nobody ever saved preferences for this user".into()),
+        (_, Some(recipient)) if recipient.erased => Ruling::Fail("the recipient was erased".into()),
         (_, Some(recipient)) if recipient.phone.is_none() => Ruling::Fail("the recipient has no phone number".into()),
         _ => Ruling::Pass,
     }

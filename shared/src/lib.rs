@@ -6,6 +6,7 @@ pub mod content;
 pub mod conversion;
 pub mod delivery;
 pub mod encoding;
+pub mod erasure;
 pub mod event;
 pub mod gates;
 pub mod json;

@@ -8,7 +8,7 @@ use crate::{
     content::Content,
     encoding::Encoding,
     event::{Related, UserId},
-    gates::Step,
+    gates::{Gate, Step},
     kind::{Class, Kind, Lane},
     moment,
     money::MicroUsd,
@@ -67,7 +67,7 @@ pub enum Change {
     Arrived,
     /// receipts: it will not arrive.
     Lost,
-    /// reconciler: its lease ended without a word from the sender.
+    /// reconciler: its lease ended without a word from the sender. api: its person was erased while a sender had it.
     Abandoned,
     /// reconciler: it may have gone out, and its kind's policy is to send it again.
     Retried,
@@ -75,6 +75,8 @@ pub enum Change {
     Due,
     /// reconciler: a digest has it.
     Merged,
+    /// api: its person was erased while it waited.
+    Erased,
 }
 
 impl Status {
@@ -136,6 +138,7 @@ impl Status {
             (Self::Pending | Self::Sending | Self::Unknown | Self::Sent, Change::Lost) => Some(Self::Undelivered),
             (Self::Unknown, Change::Retried) | (Self::Held, Change::Due) => Some(Self::Pending),
             (Self::Held, Change::Merged) => Some(Self::Merged),
+            (Self::Pending | Self::Held, Change::Erased) => Some(Self::Suppressed),
             _ => None,
         }
     }
@@ -247,6 +250,9 @@ pub struct Message {
     /// When it last changed.
     #[serde(with = "moment")]
     pub updated_at: Timestamp,
+    /// When it lost everything personal, because its person was erased.
+    #[serde(default, with = "moment::option", skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<Timestamp>,
     /// When DynamoDB may forget it: epoch seconds.
     pub expires_at: i64,
 }
@@ -290,6 +296,7 @@ impl Message {
             lease_until: None,
             created_at: now,
             updated_at: now,
+            erased_at: None,
             expires_at: (now + KEPT).as_second(),
         }
     }
@@ -307,6 +314,37 @@ impl Message {
         self.country = phone.as_ref().and_then(PhoneNumber::country);
         self.phone = phone;
         self
+    }
+
+    /// The same row without anything personal: what is left says what kind of text it was, what became of it and what it cost, and lets receipts and repeats find it.
+    ///
+    /// Only what is named here is kept. Details of gates go too: an opt-out's time would lead to its number.
+    #[must_use]
+    pub fn erased(&self, now: Timestamp) -> Self {
+        let fixed_words = |step: &Step| step.gate == Gate::Recipient;
+        let gates = self.gates.iter().map(|step| Step { detail: step.detail.clone().filter(|_| fixed_words(step)), ..step.clone() });
+        Self {
+            country: self.country,
+            locale: self.locale,
+            status: self.status,
+            changes: self.changes.clone(),
+            gates: gates.collect(),
+            parts: self.parts,
+            encoding: self.encoding,
+            attempts: self.attempts,
+            provider_message_id: self.provider_message_id.clone(),
+            estimated_price: self.estimated_price,
+            price: self.price,
+            carrier_fee: self.carrier_fee,
+            carrier: self.carrier.clone(),
+            delivery_status: self.delivery_status.clone(),
+            delivery_detail: self.delivery_detail.clone().filter(|_| self.status != Status::Suppressed),
+            lease_until: self.lease_until,
+            updated_at: now,
+            erased_at: Some(now),
+            expires_at: self.expires_at,
+            ..Self::new(self.message_id, self.content.blank(), self.useful_until, self.created_at)
+        }
     }
 
     /// The same row, born with another status than `pending`.
@@ -342,7 +380,7 @@ pub const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
 mod tests {
     use super::{Change, Status};
 
-    const CHANGES: [Change; 14] = [
+    const CHANGES: [Change; 15] = [
         Change::Claimed,
         Change::Released,
         Change::Accepted,
@@ -357,24 +395,25 @@ mod tests {
         Change::Retried,
         Change::Due,
         Change::Merged,
+        Change::Erased,
     ];
 
     #[test]
     fn the_whole_machine_on_one_page() {
         #[rustfmt::skip]
         let table = [
-            //            Claimed  Released Accepted Refused Unanswered OptedOut    Lapsed   Handed  Arrived    Lost         Abandoned  Retried  Due      Merged
-            "Pending      Sending  ·        ·        ·       ·          ·           ·        Sent    Delivered  Undelivered  ·          ·        ·        ·",
-            "Sending      ·        Pending  Sent     Failed  Unknown    Suppressed  Expired  Sent    Delivered  Undelivered  Unknown    ·        ·        ·",
-            "Sent         ·        ·        ·        ·       ·          ·           ·        ·       Delivered  Undelivered  ·          ·        ·        ·",
-            "Delivered    ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
-            "Undelivered  ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
-            "Failed       ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
-            "Unknown      ·        ·        ·        ·       ·          ·           ·        Sent    Delivered  Undelivered  ·          Pending  ·        ·",
-            "Held         ·        ·        ·        ·       ·          Suppressed  Expired  ·       ·          ·            ·          ·        Pending  Merged",
-            "Suppressed   ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
-            "Expired      ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
-            "Merged       ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
+            //            Claimed  Released Accepted Refused Unanswered OptedOut    Lapsed   Handed  Arrived    Lost         Abandoned  Retried  Due      Merged  Erased
+            "Pending      Sending  ·        ·        ·       ·          ·           ·        Sent    Delivered  Undelivered  ·          ·        ·        ·       Suppressed",
+            "Sending      ·        Pending  Sent     Failed  Unknown    Suppressed  Expired  Sent    Delivered  Undelivered  Unknown    ·        ·        ·       ·",
+            "Sent         ·        ·        ·        ·       ·          ·           ·        ·       Delivered  Undelivered  ·          ·        ·        ·       ·",
+            "Delivered    ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·       ·",
+            "Undelivered  ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·       ·",
+            "Failed       ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·       ·",
+            "Unknown      ·        ·        ·        ·       ·          ·           ·        Sent    Delivered  Undelivered  ·          Pending  ·        ·       ·",
+            "Held         ·        ·        ·        ·       ·          Suppressed  Expired  ·       ·          ·            ·          ·        Pending  Merged  Suppressed",
+            "Suppressed   ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·       ·",
+            "Expired      ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·       ·",
+            "Merged       ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·       ·",
         ];
         for (status, row) in Status::ALL.into_iter().zip(table) {
             let real = CHANGES.map(|change| status.after(change).map_or("·".to_owned(), |to| format!("{to:?}")));

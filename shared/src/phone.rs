@@ -27,6 +27,12 @@ pub struct Country([u8; 2]);
 pub struct NotACountry;
 
 impl PhoneNumber {
+    /// A number that nobody can have: it belongs to no country, and stands where one was erased.
+    #[must_use]
+    pub fn nobodys() -> Self {
+        Self("+10000000000".to_owned())
+    }
+
     /// The whole number. For the provider, the tables and nobody else.
     #[must_use]
     pub fn as_e164(&self) -> &str {

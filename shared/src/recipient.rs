@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{consent::LedgerHead, consent::Method, event::UserId, kind::Category, moment, phone::PhoneNumber, text::Locale};
+use crate::{consent::LedgerHead, consent::Method, erasure::Erasure, event::UserId, kind::Category, moment, phone::PhoneNumber, text::Locale};
 
 /// The row of a person in the recipients table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,15 @@ pub struct Recipient {
     /// The last entry of their consent ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<LedgerHead>,
+    /// Whether they are erased: but for `erasures` and where their ledger ends, nothing is known of them then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
+    /// Every time that they were erased, oldest first; there are some also of who came back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub erasures: Vec<Erasure>,
+    /// When DynamoDB may forget the row: epoch seconds. Only in that of an erased person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
     /// Grows by one with every change, so that nobody overwrites what they have not seen; 0 where nobody changed anything yet.
     #[serde(default)]
     pub version: u64,
@@ -106,6 +115,9 @@ impl Recipient {
             prompt_shown_at: None,
             prompt_dismissed_at: None,
             ledger: None,
+            erased: false,
+            erasures: Vec::new(),
+            expires_at: None,
             version: 0,
         }
     }

@@ -168,7 +168,7 @@ async fn a_consent_and_its_ledger_entry_are_written_together_or_not_at_all() {
         at: now(),
         action,
         method: Method::SmsKeyword,
-        phone: phone.clone(),
+        phone: Some(phone.clone()),
         ip: None,
         user_agent: None,
         disclosure_version: None,

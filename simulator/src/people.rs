@@ -110,7 +110,7 @@ impl Person {
             at,
             action,
             method,
-            phone: phone.clone(),
+            phone: Some(phone.clone()),
             ip: None,
             user_agent: None,
             disclosure_version: None,

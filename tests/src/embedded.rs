@@ -22,6 +22,8 @@ pub struct Embedded {
     pub dynamodb: Client,
     /// A client of the embedded queues.
     pub sqs: aws_sdk_sqs::Client,
+    /// Where the embedded DynamoDB listens.
+    pub dynamodb_url: String,
     /// What the queues got.
     pub queues: Queues,
     /// Every call so far, such as `DynamoDB_20120810.BatchGetItem`, in order.
@@ -30,7 +32,7 @@ pub struct Embedded {
 
 /// Calls to AWS, as they went over the wire.
 #[derive(Debug, Clone, Default)]
-pub struct Calls(Arc<Mutex<Vec<String>>>);
+pub struct Calls(Arc<Mutex<Vec<String>>>, Arc<Mutex<Option<usize>>>);
 
 /// Queues by the last part of their URL. They take `SendMessage`, `SendMessageBatch` and `ChangeMessageVisibility`.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +58,7 @@ impl Embedded {
         let calls = Calls::default();
         let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk(&dynamodb_url)).interceptor(calls.clone()).build();
         let sqs = aws_sdk_sqs::config::Builder::from(&sdk(&sqs_url)).interceptor(calls.clone()).build();
-        let embedded = Self { dynamodb: Client::from_conf(dynamodb), sqs: aws_sdk_sqs::Client::from_conf(sqs), queues, calls };
+        let embedded = Self { dynamodb_url, dynamodb: Client::from_conf(dynamodb), sqs: aws_sdk_sqs::Client::from_conf(sqs), queues, calls };
         embedded.create_tables().await?;
         drop(embedded.calls.take());
         Ok(embedded)
@@ -152,6 +154,25 @@ impl Calls {
         std::mem::take(&mut *self.0.lock().expect("calls"))
     }
 
+    /// Lets `calls` more calls through; the one after them does not leave this machine, and those behind it do again.
+    pub fn fail_after(&self, calls: usize) {
+        *self.1.lock().expect("calls") = Some(calls);
+    }
+
+    /// Lets every call through; answers whether one was to fail and was not made.
+    #[must_use]
+    pub fn heal(&self) -> bool {
+        self.1.lock().expect("calls").take().is_some()
+    }
+
+    /// Whether this call is the one that fails.
+    fn fails(&self) -> bool {
+        let mut left = self.1.lock().expect("calls");
+        let fails = *left == Some(0);
+        *left = left.and_then(|left| left.checked_sub(1));
+        fails
+    }
+
     fn forget(&self, operation: &str) {
         self.0.lock().expect("calls").retain(|call| call != operation);
     }
@@ -169,6 +190,9 @@ impl Intercept for Calls {
         _: &mut aws_sdk_dynamodb::config::ConfigBag,
     ) -> Result<(), BoxError> {
         let target = context.request().headers().get("x-amz-target").unwrap_or_default();
+        if self.fails() {
+            return Err("this call was to fail".into());
+        }
         self.0.lock().expect("calls").push(target.to_owned());
         Ok(())
     }

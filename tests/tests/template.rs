@@ -200,10 +200,16 @@ fn only_the_sender_sends() {
 
 #[test]
 fn only_the_inbound_function_changes_opt_outs_and_nobody_rewrites_the_ledger() {
-    assert_eq!(allowed_on("ConsentsTable"), set(["inbound dynamodb:PutItem", "api dynamodb:PutItem", "api dynamodb:Query"]));
+    let entries = ["inbound dynamodb:PutItem", "api dynamodb:PutItem", "api dynamodb:Query", "api dynamodb:UpdateItem"];
+    assert_eq!(allowed_on("ConsentsTable"), set(entries));
+    let (_, seal) = statements().into_iter().find(|(_, statement)| statement["Sid"] == "SealConsentLedger").expect("a statement");
+    assert_eq!((&seal["Action"], &seal["Resource"]), (&json!("dynamodb:UpdateItem"), &json!({"Fn::GetAtt": "ConsentsTable.Arn"})));
+    let only_the_end = json!({"ForAllValues:StringEquals": {"dynamodb:Attributes": ["user_id", "seq", "expires_at"]},
+        "StringEqualsIfExists": {"dynamodb:ReturnValues": "NONE"}});
+    assert_eq!(seal["Condition"], only_the_end, "of an entry, nothing but the day on which it may be forgotten");
     let writes = |table| allowed_on(table).into_iter().filter(|action| !action.ends_with("GetItem")).collect::<BTreeSet<_>>();
     assert_eq!(writes("OptOutsTable"), set(["inbound dynamodb:PutItem"]));
-    assert_eq!(writes("RecipientsTable"), set(["inbound dynamodb:UpdateItem", "api dynamodb:UpdateItem"]));
+    assert_eq!(writes("RecipientsTable"), set(["inbound dynamodb:UpdateItem", "api dynamodb:UpdateItem", "api dynamodb:PutItem"]));
 }
 
 #[test]
@@ -242,7 +248,7 @@ fn queues_and_tables_are_encrypted_and_tables_can_be_brought_back() {
     for (id, queue) in all("AWS::SQS::Queue") {
         assert_eq!(queue["SqsManagedSseEnabled"], true, "{id}");
     }
-    let expiring = set(["MessagesTable", "VerificationsTable", "RepliesTable", "LimitsTable"]);
+    let expiring = set(["RecipientsTable", "ConsentsTable", "MessagesTable", "VerificationsTable", "RepliesTable", "LimitsTable"]);
     for (id, table) in all("AWS::DynamoDB::Table") {
         assert_eq!(table["BillingMode"], "PAY_PER_REQUEST", "{id}");
         assert_eq!(table["SSESpecification"], json!({"SSEEnabled": true}), "{id}");

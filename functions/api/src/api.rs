@@ -7,7 +7,7 @@ use sms::{
     gates::Rules,
     queues::{Lanes, OptOutOrders},
     secrets::{RotatingSecret, Secret},
-    stores::{Codes, Ledger, Limits, Messages, OptOuts, Recipients, Verifications},
+    stores::{Codes, Ledger, Limits, Messages, OptOuts, Recipients, Replies, Verifications},
     token::TokenKeys,
     verification::CodeSecret,
 };
@@ -18,6 +18,7 @@ pub struct Api {
     pub opt_outs: OptOuts,
     pub ledger: Ledger,
     pub messages: Messages,
+    pub replies: Replies,
     pub verifications: Verifications,
     pub codes: Codes,
     pub closing: Closing,
@@ -26,6 +27,8 @@ pub struct Api {
     pub code_secret: Secret<CodeSecret>,
     pub token_keys: RotatingSecret<TokenKeys>,
     pub rules: Rules,
+    /// How long the ledger of an erased person is kept, in years.
+    pub consent_retention_years: u8,
     pub clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
@@ -35,6 +38,7 @@ pub struct Tables {
     pub opt_outs: String,
     pub consents: String,
     pub messages: String,
+    pub replies: String,
     pub verifications: String,
     pub limits: String,
 }
@@ -47,6 +51,7 @@ pub struct Settings {
     pub token_keys: String,
     pub rules: Rules,
     pub codes_per_hour: u64,
+    pub consent_retention_years: u8,
 }
 
 impl Api {
@@ -61,6 +66,7 @@ impl Api {
             recipients: Recipients::new(dynamodb.clone(), tables.recipients),
             opt_outs: OptOuts::new(dynamodb.clone(), tables.opt_outs),
             ledger: Ledger::new(dynamodb.clone(), tables.consents),
+            replies: Replies::new(dynamodb.clone(), tables.replies),
             codes: Codes { limits: Limits::new(dynamodb, tables.limits), verifications: verifications.clone(), per_hour: settings.codes_per_hour },
             closing: Closing { verifications: verifications.clone(), messages: messages.clone(), feedback: Feedback::new(sdk) },
             messages,
@@ -70,6 +76,7 @@ impl Api {
             code_secret: Secret::new(sdk, settings.code_secret),
             token_keys: RotatingSecret::new(sdk, settings.token_keys),
             rules: settings.rules,
+            consent_retention_years: settings.consent_retention_years,
             clock: Box::new(Timestamp::now),
         }
     }

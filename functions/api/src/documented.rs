@@ -35,6 +35,7 @@ pub struct Operation {
     body: Option<Schema>,
     parameters: Vec<Value>,
     answer: (u16, &'static str, Option<Schema>),
+    other_answers: Vec<(u16, &'static str)>,
     headers: Value,
     problems: Vec<Kind>,
     file: Option<&'static str>,
@@ -125,7 +126,16 @@ impl Operation {
     /// It answers `status`, which means `meaning`, with `schema`.
     pub fn new(summary: &'static str, status: u16, meaning: &'static str, schema: Option<Schema>) -> Self {
         let answer = (status, meaning, schema);
-        Self { summary, body: None, parameters: Vec::new(), answer, headers: json!({}), problems: vec![Kind::Internal], file: None }
+        Self {
+            summary,
+            body: None,
+            parameters: Vec::new(),
+            answer,
+            other_answers: Vec::new(),
+            headers: json!({}),
+            problems: vec![Kind::Internal],
+            file: None,
+        }
     }
 
     /// It takes a body.
@@ -138,6 +148,12 @@ impl Operation {
     pub fn with(mut self, parameters: Vec<Value>) -> Self {
         self.parameters.extend(parameters);
         self.refuses(&[Kind::Invalid])
+    }
+
+    /// It may also answer `status`, which means `meaning`, with no content; a 202 says when to ask again.
+    pub fn or(mut self, status: u16, meaning: &'static str) -> Self {
+        self.other_answers.push((status, meaning));
+        self
     }
 
     /// Its answer has an `ETag`.
@@ -172,6 +188,10 @@ impl Operation {
         }
         responses
             .insert(status.to_string(), json!({"description": meaning, "content": content.unwrap_or_else(|| json!({})), "headers": self.headers}));
+        for (status, meaning) in &self.other_answers {
+            let headers = if *status == 202 { retry_after() } else { json!({}) };
+            responses.insert(status.to_string(), json!({"description": meaning, "headers": headers}));
+        }
         let mut operation = json!({
             "operationId": operation_id(method, path),
             "summary": self.summary,
@@ -233,9 +253,13 @@ fn refusal(status: &str, kinds: &[Kind]) -> Value {
         refusal["content"]["application/json"] = json!({"schema": message});
     }
     if status == "429" {
-        refusal["headers"] = json!({"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}});
+        refusal["headers"] = retry_after();
     }
     refusal
+}
+
+fn retry_after() -> Value {
+    json!({"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}})
 }
 
 fn path_schema(name: &str) -> Value {

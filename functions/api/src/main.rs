@@ -25,6 +25,7 @@ async fn main() -> Result<(), Error> {
         opt_outs: setting("OPT_OUTS_TABLE")?,
         consents: setting("CONSENTS_TABLE")?,
         messages: setting("MESSAGES_TABLE")?,
+        replies: setting("REPLIES_TABLE")?,
         verifications: setting("VERIFICATIONS_TABLE")?,
         limits: setting("LIMITS_TABLE")?,
     };
@@ -35,6 +36,7 @@ async fn main() -> Result<(), Error> {
         token_keys: setting("TOKEN_KEYS")?,
         rules: sms::gates::Rules { house: sms::lambda::house()?, prices: setting("PRICES")? },
         codes_per_hour: setting("CODES_PER_HOUR")?,
+        consent_retention_years: setting("CONSENT_RETENTION_YEARS")?,
     };
     lambda_http::run(routes::router(api::Api::new(&sdk, tables, settings))).await
 }

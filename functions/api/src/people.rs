@@ -16,10 +16,14 @@ impl Api {
         Ok(self.recipients.get(user).await?.unwrap_or_else(|| Recipient::new(user.clone())))
     }
 
-    /// Lets `change` change the row of `user` and say what goes in the ledger; answers with the row as it is then.
+    /// Lets `change` change the row of `user` and say what goes in the ledger; answers with the row as it is then. Not that of an erased person: an old page or a late job
+    /// of a backend brings nobody back.
     pub async fn change(&self, user: &UserId, change: impl Fn(&mut Recipient) -> Result<Option<Statement>, Problem>) -> Result<Recipient, Problem> {
         for _ in 0..TRIES {
             let before = self.person(user).await?;
+            if before.erased {
+                return Err(Kind::Erased.problem());
+            }
             let mut after = before.clone();
             let statement = change(&mut after)?;
             if after == before && statement.is_none() {

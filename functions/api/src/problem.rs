@@ -25,6 +25,7 @@ pub enum Kind {
     PhoneNumberNeeded,
     CodeExpired,
     CodeUsed,
+    Erased,
     PreconditionFailed,
     BodyTooLarge,
     NotJson,
@@ -48,7 +49,7 @@ pub struct Problem {
 impl Kind {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::MalformedJson,
         Self::NoToken,
         Self::InvalidToken,
@@ -60,6 +61,7 @@ impl Kind {
         Self::PhoneNumberNeeded,
         Self::CodeExpired,
         Self::CodeUsed,
+        Self::Erased,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
         Self::NotJson,
@@ -86,6 +88,7 @@ impl Kind {
             Self::PhoneNumberNeeded => (409, "phone-number-needed", "A phone number has to be verified first"),
             Self::CodeExpired => (410, "code-expired", "The code has expired"),
             Self::CodeUsed => (410, "code-used", "The code was used before"),
+            Self::Erased => (410, "erased", "The person was erased; they come back by verifying a number"),
             Self::PreconditionFailed => (412, "precondition-failed", "The preferences have changed since they were read"),
             Self::BodyTooLarge => (413, "body-too-large", "The body is longer than 16 KiB"),
             Self::NotJson => (415, "not-json", "The body has to be application/json"),

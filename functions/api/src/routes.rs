@@ -2,7 +2,10 @@
 
 pub mod consent;
 pub mod elements;
+mod export;
+mod leaving;
 pub mod messages;
+mod numbers;
 mod opt_in;
 pub mod preferences;
 mod tokens;
@@ -50,10 +53,17 @@ fn described() -> (Router<Arc<Api>>, Value) {
     let message = Operation::new("Read one text, and why it was or was not sent", 200, "The text.", Some(routes.schema::<messages::View>()));
     let message = message.refuses(&[Kind::NotFound]);
     let script = Operation::new("Get the script of the custom elements", 200, "The script.", None).file("text/javascript");
+    let export = Operation::new("Export all that is held on a person", 200, "A page of it.", Some(routes.schema::<export::Export>()));
+    let export = export.with(Documented::query::<export::ExportQuery>());
+    let erase =
+        Operation::new("Erase a person, but for the opt-outs of their numbers and, sealed, their consent ledger", 204, "Nothing is left.", None);
+    let erase = erase.or(202, "There is more than one request can do: ask again.").refuses(&[Kind::Conflict]);
     let document = Operation::new("Read this document", 200, "OpenAPI 3.1.", Some(json_schema()));
     routes
         .add(&Method::POST, "/v1/users/{userId}/tokens", Caller::Backend, tokens::make, &token)
         .add(&Method::GET, "/v1/messages/{messageId}", Caller::Backend, messages::one, &message)
+        .add(&Method::GET, "/v1/users/{userId}/export", Caller::Backend, export::read, &export)
+        .add(&Method::DELETE, "/v1/users/{userId}", Caller::Backend, leaving::erase, &erase)
         .add(&Method::GET, "/sms-elements.js", Caller::Anybody, elements::script, &script)
         .add(&Method::GET, "/openapi.json", Caller::Anybody, async || Json(DOCUMENT.get().cloned()), &document)
         .finish()
@@ -66,13 +76,13 @@ fn of_a_person(mut routes: Documented, caller: Caller, base: &str) -> Documented
     let change =
         Operation::new("Change the preferences", 200, "The preferences after the change.", Some(routes.schema::<preferences::Preferences>()));
     let change = change.tagged().takes(routes.body::<preferences::Patch>(caller)).with(vec![if_match(caller)]);
-    let change = change.refuses(&[Kind::Conflict, Kind::PhoneNumberNeeded, Kind::PreconditionFailed]);
+    let change = change.refuses(&[Kind::Conflict, Kind::PhoneNumberNeeded, Kind::Erased, Kind::PreconditionFailed]);
     let change = if caller == Caller::Person { change.refuses(&[Kind::PreconditionRequired]) } else { change };
 
     let prompt = Operation::new("Whether to show the opt-in prompt", 200, "Whether, and with which words.", Some(routes.schema::<opt_in::Prompt>()));
     let prompt = prompt.with(Documented::query::<opt_in::PromptQuery>());
     let choose = Operation::new("Say what the person did with the prompt", 200, "The prompt after that.", Some(routes.schema::<opt_in::Prompt>()));
-    let choose = choose.takes(routes.body::<opt_in::Choice>(caller)).refuses(&[Kind::Conflict, Kind::PhoneNumberNeeded]);
+    let choose = choose.takes(routes.body::<opt_in::Choice>(caller)).refuses(&[Kind::Conflict, Kind::PhoneNumberNeeded, Kind::Erased]);
 
     let start =
         Operation::new("Text a code to a number, or the same once more", 202, "It is on its way.", Some(routes.schema::<verifications::Started>()));
@@ -83,7 +93,8 @@ fn of_a_person(mut routes: Documented, caller: Caller, base: &str) -> Documented
 
     let history = Operation::new("Read all texts, newest first", 200, "A page of them.", Some(routes.schema::<messages::History>()));
     let history = history.with(Documented::query::<messages::HistoryQuery>());
-    let story = Operation::new("Read the consent ledger", 200, "All of it, checked.", Some(routes.schema::<consent::Story>()));
+    let story =
+        Operation::new("Read the consent ledger, with what their numbers said", 200, "All of it, checked.", Some(routes.schema::<consent::Story>()));
 
     routes
         .add(&Method::GET, &path("preferences"), caller, preferences::read, &read)

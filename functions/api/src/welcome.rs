@@ -19,9 +19,11 @@ impl Api {
         let Some(phone) = recipient.verified_phone().filter(|_| recipient.sms_enabled && recipient.standing_consent().is_some()) else {
             return Ok(());
         };
+        // Who was erased and came back opts in for the first time again.
+        let life = recipient.erasures.len().checked_sub(1).map(|before| format!(" {}", before + 1));
         let event = Event {
             source: "sms/opt-in".to_owned(),
-            id: format!("{} {}", recipient.user_id, phone.as_e164()),
+            id: format!("{} {}{}", recipient.user_id, phone.as_e164(), life.unwrap_or_default()),
             time: None,
             expirytime: None,
             user_id: recipient.user_id.clone(),

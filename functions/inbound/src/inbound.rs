@@ -222,9 +222,10 @@ impl Inbound {
         let useful_until = useful_until(&content, word.at);
         let mut message = Message::new(id, content, useful_until, word.at).to(Some(word.phone.clone()));
         if let Some(user) = self.recipients.with_phone(word.phone).await?.into_iter().next() {
-            let recipient = self.recipients.get(&user).await?;
+            // The index may still name somebody who was erased a moment ago.
+            let recipient = self.recipients.get(&user).await?.filter(|recipient| !recipient.erased);
             message.locale = recipient.as_ref().map(Recipient::text_locale).unwrap_or_default();
-            message.user_id = Some(user);
+            message.user_id = recipient.map(|recipient| recipient.user_id);
         }
         if message.kind() == Kind::HelpReply {
             message.user_id = self.sole_owner(word.phone).await?;
@@ -275,7 +276,7 @@ impl Word<'_> {
             at: self.at,
             action,
             method: self.method,
-            phone: self.phone.clone(),
+            phone: Some(self.phone.clone()),
             ip: None,
             user_agent: None,
             disclosure_version: None,

@@ -262,3 +262,22 @@ async fn an_unreadable_reply_quotes_nothing() {
     let error = stage.inbound.obey(&envelope.to_string(), now()).await.expect_err("unreadable");
     assert!(!error.to_string().contains("secret") && !error.to_string().contains("202555"), "{error}");
 }
+
+#[tokio::test]
+async fn a_stop_from_the_number_of_an_erased_person_is_kept_by_number_alone() {
+    let stage = Stage::set(StopAnsweredBy::Us).await;
+    let head = |seq| sms::consent::LedgerHead { seq, hash: "h".into() };
+    for id in ["ada", "bob"] {
+        let erasure = sms::erasure::Erasure { at: now(), kept_until: now(), ledger: head(1), finished_at: None, numbers: Vec::new() };
+        let mark = stage.recipient(id).await.mark(erasure);
+        stage.inbound.recipients.put(&mark).await.expect("put");
+    }
+    stage.texts("in", "Please stop texting me", 1).await.expect("obey");
+    assert!(stage.is_out().await);
+    let answer = stage.answer("in").await.expect("the confirmation");
+    assert_eq!((answer.kind(), answer.user_id), (Kind::OptOutConfirmation, None));
+    stage.texts("start", "START", 2).await.expect("obey");
+    assert!(!stage.is_out().await);
+    assert!(stage.embedded.scan("ConsentsTable").await.expect("scan").is_empty(), "a word of a number brings nobody back");
+    assert!(stage.recipient("ada").await.erased);
+}

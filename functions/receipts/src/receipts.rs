@@ -65,7 +65,11 @@ impl Receipts {
     async fn report_block(&self, id: Uuid, event: &DeliveryEvent, at: Timestamp) -> anyhow::Result<()> {
         let phone = match &event.destination_phone_number {
             Some(phone) => phone.clone(),
-            None => self.messages.get(id).await?.and_then(|row| row.phone).context("a blocked text without a number")?,
+            None => match self.messages.get(id).await? {
+                // Whose it was is not known any more, and would not be if the event came again.
+                Some(row) if row.erased_at.is_some() => return Ok(()),
+                row => row.and_then(|row| row.phone).context("a blocked text without a number")?,
+            },
         };
         let reason = event.message_status_description.clone().unwrap_or_default();
         info!(message.id = %id, reason, "the phone has blocked us: an opt-out");

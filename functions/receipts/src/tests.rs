@@ -160,3 +160,17 @@ async fn what_is_not_about_a_text_is_no_error_and_what_is_unreadable_is_one() {
         assert!(error.to_string().starts_with("not a"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn the_receipt_of_an_erased_person_settles_the_price_and_brings_nothing_back() {
+    let stage = Stage::sent().await;
+    stage.receipts.messages.erase(&stage.row().await, now()).await.expect("erase");
+    stage.record(&receipt("TEXT_SUCCESSFUL", false)).await.expect("record");
+    let mut event = receipt("TEXT_BLOCKED", true);
+    event["messageStatusDescription"] = "Phone has blocked SMS".into();
+    event.as_object_mut().expect("object").remove("destinationPhoneNumber");
+    stage.record(&event).await.expect("it would come again for ever");
+    let row = stage.row().await;
+    assert_eq!((row.status, row.price, row.phone), (Status::Undelivered, Some(MicroUsd(11_620)), None));
+    assert!(stage.embedded.queues.bodies("inbound").is_empty(), "nobody knows whose it was");
+}

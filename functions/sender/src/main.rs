@@ -12,7 +12,7 @@ use sms::{
     provider::Provider,
     queues::OptOutOrders,
     secrets::{RotatingSecret, Secret},
-    stores::{Messages, OptOuts, Verifications},
+    stores::{Messages, OptOuts, Recipients, Verifications},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -22,6 +22,7 @@ async fn main() -> Result<(), Error> {
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let sender = sender::Sender {
         messages: Messages::new(dynamodb.clone(), setting("MESSAGES_TABLE")?),
+        recipients: Recipients::new(dynamodb.clone(), setting("RECIPIENTS_TABLE")?),
         opt_outs: OptOuts::new(dynamodb.clone(), setting("OPT_OUTS_TABLE")?),
         verifications: Verifications::new(dynamodb, setting("VERIFICATIONS_TABLE")?),
         provider: Provider::new(

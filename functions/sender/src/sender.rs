@@ -12,7 +12,7 @@ use sms::{
     provider::{Answer, Dispatch, LONGEST_CALL, Provider},
     queues::{OptOutOrder, OptOutOrders, SendJob},
     secrets::Secret,
-    stores::{Changed, Messages, Notes, OptOuts, Verifications},
+    stores::{Changed, Messages, Notes, OptOuts, Recipients, Verifications},
     text::{self, House, Text},
     verification::CodeSecret,
 };
@@ -23,6 +23,7 @@ use crate::settings_link::{Linked, SettingsLink};
 /// Sends texts.
 pub struct Sender {
     pub messages: Messages,
+    pub recipients: Recipients,
     pub opt_outs: OptOuts,
     pub verifications: Verifications,
     pub provider: Provider,
@@ -43,6 +44,7 @@ const SHORTEST_LIFE: SignedDuration = SignedDuration::from_secs(5);
 enum Look {
     Send { words: Words, phone: PhoneNumber, country: Country },
     OptedOut(String),
+    Erased,
     Lapsed,
     Unfit(String),
 }
@@ -83,6 +85,9 @@ impl Sender {
 
     /// What held when the row was written may hold no more: the person may have opted out, the moment may be past.
     async fn look_again(&self, message: &Message, now: Timestamp) -> anyhow::Result<Look> {
+        if self.is_erased(message).await? {
+            return Ok(Look::Erased);
+        }
         let phone = message.phone.clone().context("a pending message without a number")?;
         let country = message.country.context("a pending message without a country")?;
         let opt_out = self.opt_outs.get(&phone).await?;
@@ -105,6 +110,12 @@ impl Sender {
         })
     }
 
+    /// Whether its person was erased since it was written. One that was decided while they were being erased is found by nobody but us.
+    async fn is_erased(&self, message: &Message) -> anyhow::Result<bool> {
+        let Some(user) = &message.user_id else { return Ok(message.erased_at.is_some()) };
+        Ok(self.recipients.get(user).await?.is_some_and(|recipient| recipient.was_erased_since(message.created_at)))
+    }
+
     /// The code of a verification, made anew: it is not written anywhere.
     async fn code(&self, message: &Message) -> anyhow::Result<Option<String>> {
         if message.kind() != Kind::PhoneVerification {
@@ -121,6 +132,10 @@ impl Sender {
                 self.write_down(message, &words, answer, clock()).await?;
             }
             Look::OptedOut(why) => self.conclude(message, Change::OptedOut, detail(&why)?, clock()).await?,
+            Look::Erased => {
+                self.conclude(message, Change::OptedOut, Notes::default(), clock()).await?;
+                self.messages.erase(message, clock()).await?;
+            }
             Look::Lapsed => self.conclude(message, Change::Lapsed, detail("of no use any more when its turn came")?, clock()).await?,
             Look::Unfit(why) => self.conclude(message, Change::Refused, detail(&why)?, clock()).await?,
         }

@@ -15,8 +15,9 @@ use sms::{
     opt_out::OptOut,
     provider::Provider,
     queues::OptOutOrders,
+    recipient::Recipient,
     secrets::{RotatingSecret, Secret},
-    stores::{Messages, Notes, OptOuts, Verifications},
+    stores::{Messages, Notes, OptOuts, Recipients, Verifications},
     text::House,
     token::{Claims, Scope, TokenKeys},
     verification::{CodeSecret, Verification},
@@ -58,6 +59,7 @@ impl Stage {
             .build();
         let sender = Sender {
             messages: Messages::new(dynamodb(), "MessagesTable".into()),
+            recipients: Recipients::new(dynamodb(), "RecipientsTable".into()),
             opt_outs: OptOuts::new(dynamodb(), "OptOutsTable".into()),
             verifications: Verifications::new(dynamodb(), "VerificationsTable".into()),
             provider: Provider::new(&sdk(url), "US=+18663448034".parse().expect("identities"), "allthrive-sms".into(), None, MicroUsd(20_000)),
@@ -318,4 +320,26 @@ async fn a_job_without_a_row_and_a_job_that_is_none_are_errors() {
     assert!(stage.send(Uuid::from_u128(404)).await.is_err());
     let error = stage.sender.send(r#"{"message_id": "+12025550101"}"#, Timestamp::MAX, Timestamp::now).await.expect_err("no job");
     assert!(!error.to_string().contains("2025550101"), "{error}");
+}
+
+#[tokio::test]
+async fn a_text_of_a_person_who_was_erased_while_it_waited_is_stripped_and_not_sent() {
+    let stage = Stage::set().await;
+    let now = Timestamp::now();
+    let ada = Recipient::new(UserId::try_from("ada".to_owned()).expect("user"));
+    let text = |id: u128, at: Timestamp| {
+        let message = Message::new(Uuid::from_u128(id), streak(), now + SignedDuration::from_hours(1), at).to(PHONE.parse().ok());
+        Message { user_id: Some(ada.user_id.clone()), body: Some("words".into()), ..message }
+    };
+    let late = stage.write(text(1, now)).await;
+    let new = stage.write(text(2, now + SignedDuration::from_secs(1))).await;
+    let ledger = sms::consent::LedgerHead { seq: 1, hash: "h".into() };
+    let erasure = sms::erasure::Erasure { at: now, kept_until: now, ledger, finished_at: None, numbers: Vec::new() };
+    stage.sender.recipients.put(&ada.mark(erasure)).await.expect("put");
+    for id in [late, new] {
+        stage.send(id).await.expect("send");
+    }
+    let row = stage.row(late).await;
+    assert_eq!((row.status, row.user_id, row.phone, row.body), (Status::Suppressed, None, None, None));
+    assert_eq!((stage.row(new).await.status, stage.texts(PHONE)), (Status::Sent, 1), "what they asked for since is theirs");
 }

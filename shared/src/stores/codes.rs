@@ -102,14 +102,33 @@ pub enum Why {
 /// A row that counts, what it may come to, and what it means if that is too much.
 type Counted = (String, &'static [Limit], Why);
 
+/// The rows that count what was done by a person, or by them to a number; those of the number itself are not theirs to erase: with them would go its protection.
+pub fn ids_of(user: &UserId, phones: impl IntoIterator<Item = PhoneNumber>) -> Vec<String> {
+    let to = phones.into_iter().map(|phone| id_of_pair(user, &phone));
+    [id_of_user(user)].into_iter().chain(to).collect()
+}
+
+/// The row that counts what was done to a number, by whomever.
+#[must_use]
+pub fn id_of_number(phone: &PhoneNumber) -> String {
+    format!("number/{}", phone.as_e164())
+}
+
+fn id_of_user(user: &UserId) -> String {
+    format!("user/{user}")
+}
+
+fn id_of_pair(user: &UserId, phone: &PhoneNumber) -> String {
+    format!("code/{user}/{}", phone.as_e164())
+}
+
 impl Asker<'_> {
     /// The rows that count. The first is the person's and the number's, which names their verification.
     fn limits(&self) -> Vec<Counted> {
-        let (user, phone) = (self.user, self.phone.as_e164());
         let mut limits: Vec<Counted> = vec![
-            (format!("code/{user}/{phone}"), &PER_USER_AND_NUMBER, Why::TooSoon),
-            (format!("number/{phone}"), &PER_NUMBER, Why::Number),
-            (format!("user/{user}"), &PER_USER, Why::Person),
+            (id_of_pair(self.user, self.phone), &PER_USER_AND_NUMBER, Why::TooSoon),
+            (id_of_number(self.phone), &PER_NUMBER, Why::Number),
+            (id_of_user(self.user), &PER_USER, Why::Person),
         ];
         limits.extend(self.address.map(|address| (format!("address/{}", network(address)), &PER_ADDRESS[..], Why::Address)));
         limits

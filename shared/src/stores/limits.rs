@@ -20,8 +20,8 @@ use crate::{
 /// The limits table.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    client: Client,
-    table: String,
+    pub(super) client: Client,
+    pub(super) table: String,
 }
 
 impl Limits {

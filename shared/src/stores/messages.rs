@@ -22,8 +22,8 @@ use crate::{
 /// The messages table.
 #[derive(Debug, Clone)]
 pub struct Messages {
-    client: Client,
-    table: String,
+    pub(super) client: Client,
+    pub(super) table: String,
 }
 
 /// What came of writing a new row.
@@ -125,10 +125,11 @@ impl Messages {
         self.update(id, edit).await
     }
 
-    /// Writes `notes` down if the row is in `status`, changing nothing else.
+    /// Writes `notes` down if the row is in `status`, changing nothing else. Not in a row that lost everything personal: the notes may have it.
     pub async fn note(&self, id: Uuid, status: Status, notes: Notes, now: Timestamp) -> anyhow::Result<Changed> {
         let mut edit = Edit { set: notes.with("updated_at", moment::text(now))?.0, ..Edit::default() };
         edit.only_from(&[status])?;
+        edit.only_without = Some("erased_at");
         self.update(id, edit).await
     }
 
@@ -225,7 +226,7 @@ impl Cursor {
     }
 }
 
-fn key(id: Uuid) -> Item {
+pub(super) fn key(id: Uuid) -> Item {
     Item::from([("message_id".to_owned(), AttributeValue::S(id.to_string()))])
 }
 
@@ -237,6 +238,7 @@ struct Edit {
     add: Option<(&'static str, AttributeValue)>,
     from: Vec<AttributeValue>,
     equal: Option<(&'static str, AttributeValue)>,
+    only_without: Option<&'static str>,
 }
 
 impl Edit {
@@ -262,12 +264,13 @@ impl Edit {
     fn condition(&self) -> String {
         let from = (0..self.from.len()).map(|n| format!(":from{n}")).collect::<Vec<_>>().join(", ");
         let mine = self.equal.as_ref().map(|(name, _)| format!(" AND #{name} = :equal"));
-        format!("#status IN ({from}){}", mine.unwrap_or_default())
+        let without = self.only_without.map(|name| format!(" AND attribute_not_exists(#{name})"));
+        format!("#status IN ({from}){}{}", mine.unwrap_or_default(), without.unwrap_or_default())
     }
 
     fn names(&self) -> std::collections::HashMap<String, String> {
         let named = self.set.iter().chain(&self.append).chain(&self.add).chain(&self.equal).map(|(name, _)| *name);
-        named.chain(["status"]).map(|name| (format!("#{name}"), name.to_owned())).collect()
+        named.chain(self.only_without).chain(["status"]).map(|name| (format!("#{name}"), name.to_owned())).collect()
     }
 
     fn values(self) -> Item {

@@ -3,6 +3,7 @@
 //! A conditional write is the lock here; nothing is read before it, and its outcome carries what the next step needs.
 
 mod codes;
+mod leaving;
 mod limits;
 mod messages;
 mod opt_outs;
@@ -21,12 +22,12 @@ use aws_sdk_dynamodb::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value};
 
-pub use codes::{Asked, Asker, Codes, RESEND_GAP, Refusal, Why};
+pub use codes::{Asked, Asker, Codes, RESEND_GAP, Refusal, Why, id_of_number, ids_of};
 pub use limits::Limits;
 pub use messages::{Changed, Cursor, Messages, Notes, Page, Written};
 pub use opt_outs::OptOuts;
 pub use recipients::{Ledger, Recipients, Saved};
-pub use replies::{Begun, Replies, Reply};
+pub use replies::{Begun, Place, Replies, Reply};
 pub use verifications::{Guess, Verifications};
 
 /// A DynamoDB item.

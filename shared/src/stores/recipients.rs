@@ -10,7 +10,7 @@ use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 
 use super::{Batch, Item, attribute, batch_get, overtaken, row};
 use crate::{
-    consent::{LedgerEntry, Statement},
+    consent::{LedgerEntry, LedgerHead, Statement},
     event::UserId,
     phone::PhoneNumber,
     recipient::{Consent, Recipient},
@@ -19,15 +19,15 @@ use crate::{
 /// The recipients table.
 #[derive(Debug, Clone)]
 pub struct Recipients {
-    client: Client,
-    table: String,
+    pub(super) client: Client,
+    pub(super) table: String,
 }
 
-/// The consents table: every consent there ever was, in one chain of hashes per person. There is no way to change or delete an entry.
+/// The consents table: every consent there ever was, in one chain of hashes per person. There is no way to change or delete an entry; one of an erased person gets a day on which DynamoDB may forget it.
 #[derive(Debug, Clone)]
 pub struct Ledger {
-    client: Client,
-    table: String,
+    pub(super) client: Client,
+    pub(super) table: String,
 }
 
 impl Recipients {
@@ -158,19 +158,25 @@ impl Ledger {
         }
     }
 
-    fn append(&self, entry: &LedgerEntry) -> anyhow::Result<TransactWriteItem> {
+    pub(super) fn append(&self, entry: &LedgerEntry) -> anyhow::Result<TransactWriteItem> {
         let put = Put::builder().table_name(&self.table).set_item(Some(to_item(entry)?)).condition_expression("attribute_not_exists(user_id)");
         Ok(TransactWriteItem::builder().put(put.build()?).build())
     }
 
-    /// All entries of `user`, oldest first.
+    /// All entries of `user`, oldest first, those of an erased past too.
     pub async fn of(&self, user: &UserId) -> anyhow::Result<Vec<LedgerEntry>> {
+        self.since(user, None).await
+    }
+
+    /// The entries of `user` that follow `seal`, oldest first.
+    pub async fn since(&self, user: &UserId, seal: Option<&LedgerHead>) -> anyhow::Result<Vec<LedgerEntry>> {
         let mut pages = self
             .client
             .query()
             .table_name(&self.table)
-            .key_condition_expression("user_id = :user")
+            .key_condition_expression("user_id = :user AND seq > :seal")
             .expression_attribute_values(":user", AttributeValue::S(user.as_str().to_owned()))
+            .expression_attribute_values(":seal", attribute(seal.map_or(0, |seal| seal.seq))?)
             .consistent_read(true)
             .into_paginator()
             .items()
@@ -183,6 +189,6 @@ impl Ledger {
     }
 }
 
-fn key(user: &UserId) -> Item {
+pub(super) fn key(user: &UserId) -> Item {
     Item::from([("user_id".to_owned(), AttributeValue::S(user.as_str().to_owned()))])
 }

@@ -1,12 +1,12 @@
 //! The replies table: everything that people texted us, how it was read, and what was done.
 
 use anyhow::Context;
-use aws_sdk_dynamodb::{Client, error::SdkError, operation::put_item::PutItemError, types::AttributeValue};
+use aws_sdk_dynamodb::{Client, error::SdkError, operation::put_item::PutItemError, operation::update_item::UpdateItemError, types::AttributeValue};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 
-use super::Item;
+use super::{Item, row};
 use crate::{moment, phone::PhoneNumber};
 
 /// The replies table.
@@ -39,6 +39,15 @@ pub struct Reply {
     pub obeyed_at: Option<Timestamp>,
     /// When DynamoDB may forget it: epoch seconds.
     pub expires_at: i64,
+}
+
+/// A place among the replies of a number: behind this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// When it was received, as the row has it.
+    pub received_at: String,
+    /// Its key.
+    pub inbound_message_id: String,
 }
 
 /// What came of beginning with a reply.
@@ -77,15 +86,56 @@ impl Replies {
     /// Notes that everything that follows from the reply is done.
     pub async fn finish(&self, inbound_message_id: &str, now: Timestamp) -> anyhow::Result<()> {
         let key = Item::from([("inbound_message_id".to_owned(), AttributeValue::S(inbound_message_id.to_owned()))]);
-        self.client
+        let finished = self
+            .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key))
             .update_expression("SET obeyed_at = :now")
+            .condition_expression("attribute_exists(inbound_message_id)")
             .expression_attribute_values(":now", AttributeValue::S(moment::text(now)))
             .send()
+            .await;
+        match finished.map_err(SdkError::into_service_error) {
+            // Its person was erased meanwhile, and it with them.
+            Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            Err(error) => Err(error).with_context(|| format!("UpdateItem on {}", self.table)),
+        }
+    }
+
+    /// At most `most` replies from `phone`, oldest first, from behind `after`; and where to go on, if there may be more. By an index, which may lag behind the table by moments.
+    pub async fn of(&self, phone: &PhoneNumber, after: Option<&Place>, most: i32) -> anyhow::Result<(Vec<Reply>, Option<Place>)> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("by_phone")
+            .key_condition_expression("phone = :phone")
+            .expression_attribute_values(":phone", AttributeValue::S(phone.as_e164().to_owned()))
+            .limit(most)
+            .set_exclusive_start_key(after.map(|place| place.start_key(phone)))
+            .send()
             .await
-            .with_context(|| format!("UpdateItem on {}", self.table))?;
+            .with_context(|| format!("Query on {}", self.table))?;
+        let next = answer.last_evaluated_key.map(|mut key| {
+            let mut text = |name: &str| key.remove(name).and_then(|value| value.as_s().ok().cloned()).context("a key without its parts");
+            Ok::<_, anyhow::Error>(Place { received_at: text("received_at")?, inbound_message_id: text("inbound_message_id")? })
+        });
+        let replies = answer.items.unwrap_or_default().into_iter().map(|item| row(item, &self.table)).collect::<Result<_, _>>()?;
+        Ok((replies, next.transpose()?))
+    }
+
+    /// Forgets a reply.
+    pub async fn delete(&self, inbound_message_id: &str) -> anyhow::Result<()> {
+        let key = Item::from([("inbound_message_id".to_owned(), AttributeValue::S(inbound_message_id.to_owned()))]);
+        self.client.delete_item().table_name(&self.table).set_key(Some(key)).send().await.with_context(|| format!("DeleteItem on {}", self.table))?;
         Ok(())
+    }
+}
+
+impl Place {
+    fn start_key(&self, phone: &PhoneNumber) -> Item {
+        let key = [("phone", phone.as_e164()), ("received_at", &self.received_at), ("inbound_message_id", &self.inbound_message_id)];
+        key.into_iter().map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).collect()
     }
 }

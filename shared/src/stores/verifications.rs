@@ -21,8 +21,8 @@ use crate::{
 /// The verifications table.
 #[derive(Debug, Clone)]
 pub struct Verifications {
-    client: Client,
-    table: String,
+    pub(super) client: Client,
+    pub(super) table: String,
 }
 
 /// What came of counting a guess.
@@ -171,6 +171,6 @@ impl Verifications {
     }
 }
 
-fn key(id: Uuid) -> Item {
+pub(super) fn key(id: Uuid) -> Item {
     Item::from([("verification_id".to_owned(), AttributeValue::S(id.to_string()))])
 }

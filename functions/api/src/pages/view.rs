@@ -64,14 +64,14 @@ impl<'a> Sight<'a> {
     /// What `visitor` may see; `asked` is the query, or the form that was sent.
     pub async fn of(api: &'a Api, visitor: &Visitor, asked: &Form) -> Result<Self, Problem> {
         let cursor: Option<Cursor> = messages::decode(asked.get("before"));
-        let (known, history, story, verification) = tokio::try_join!(
+        let (known, history, checked, verification) = tokio::try_join!(
             api.person_and_opt_out(&visitor.user_id),
             async { Ok(api.messages.of(&visitor.user_id, cursor.as_ref(), TEXTS).await?) },
-            api.story(&visitor.user_id),
+            api.checked_ledger(&visitor.user_id),
             api.waited_for(visitor, asked.get("verification")),
         )?;
         let (recipient, opt_out) = known;
-        let (ledger, broken) = story;
+        let (_, ledger, broken) = checked;
         let language = language_asked_for(asked);
         let zone = recipient.time_zone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
         Ok(Self {

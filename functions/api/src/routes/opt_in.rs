@@ -131,7 +131,7 @@ impl Prompt {
         let rested = recipient.prompt_shown_at.is_none_or(|shown| now.duration_since(shown) >= BETWEEN_SHOWINGS);
         let disclosure = disclosures::current(locale);
         Self {
-            show_prompt: !already_opted_in && settled && rested && recipient.prompt_dismissed_at.is_none(),
+            show_prompt: !recipient.erased && !already_opted_in && settled && rested && recipient.prompt_dismissed_at.is_none(),
             already_opted_in,
             phone_number: recipient.phone.as_ref().map(|phone| phone.as_e164().to_owned()),
             phone_verified: recipient.verified_phone().is_some(),

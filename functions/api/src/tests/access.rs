@@ -115,7 +115,7 @@ async fn tokens_of_a_replaced_key_go_on_working() {
 #[tokio::test]
 async fn what_is_not_there_is_a_problem_too() {
     let stage = Stage::set().await;
-    for path in ["/", "/v1", "/v1/me/nothing", "/v1/users/ada", "//v1/me/preferences", "/v1/users/%ff/preferences"] {
+    for path in ["/", "/v1", "/v1/me/nothing", "/v1/users/ada/unknown", "//v1/me/preferences", "/v1/users/%ff/preferences"] {
         assert_eq!(stage.ask(Call::signed("GET", path)).await.problem(), "not-found", "{path}");
     }
     let answer = stage.ask(Call::signed("DELETE", "/v1/users/ada/preferences")).await;

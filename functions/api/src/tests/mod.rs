@@ -4,10 +4,12 @@ mod access;
 mod document;
 mod elements;
 mod history;
+mod leaving;
 mod opt_in;
 mod page;
 mod preferences;
 mod pumping;
+mod story;
 mod verification_limits;
 mod verifications;
 
@@ -28,7 +30,7 @@ use sms::{
     queues::{Lanes, OptOutOrders},
     recipient::{Categories, Consent, Recipient},
     secrets::{RotatingSecret, Secret},
-    stores::{Codes, Ledger, Limits, Messages, Notes, OptOuts, Recipients, Verifications},
+    stores::{Codes, Ledger, Limits, Messages, Notes, OptOuts, Recipients, Replies, Verifications},
     text::House,
     token::{Claims, Scope, TokenKeys},
     verification::CodeSecret,
@@ -123,6 +125,7 @@ impl Stage {
             opt_outs: OptOuts::new(dynamodb(), "OptOutsTable".into()),
             ledger: Ledger::new(dynamodb(), "ConsentsTable".into()),
             messages: Messages::new(dynamodb(), "MessagesTable".into()),
+            replies: Replies::new(dynamodb(), "RepliesTable".into()),
             verifications: verifications.clone(),
             codes: Codes { limits: Limits::new(dynamodb(), "LimitsTable".into()), verifications: verifications.clone(), per_hour: codes_per_hour },
             closing: Closing {
@@ -138,6 +141,7 @@ impl Stage {
                 house: House { link_domains: vec!["allthrive.ai".into()], support_contact: "support@allthrive.ai".into() },
                 prices: "US=8830".parse().expect("prices"),
             },
+            consent_retention_years: 4,
             clock: Box::new(move || *told.lock().expect("clock")),
         };
         Self { embedded, router: router(api), recipients, verifications, clock, keys, aws }

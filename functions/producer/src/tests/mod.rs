@@ -325,3 +325,20 @@ async fn usefulness_ends_with_the_event_or_with_its_kind_whichever_is_first() {
     assert_eq!(stage.row("long").await["useful_until"], json!(sms::moment::text(now() + SignedDuration::from_hours(24))));
     assert_eq!(stage.row("short").await["useful_until"], "2026-11-23T11:00:00.000Z");
 }
+
+#[tokio::test]
+async fn of_an_event_for_an_erased_person_nothing_is_kept_but_that_it_came() {
+    let mark = || {
+        let ledger = sms::consent::LedgerHead { seq: 1, hash: "h".into() };
+        ada().mark(sms::erasure::Erasure { at: now(), kept_until: now(), ledger, finished_at: None, numbers: Vec::new() })
+    };
+    let stage = Stage::set().await.with(mark()).await;
+    for _ in 0..2 {
+        assert!(stage.admit(&[invitation("1", "ada")]).await[0].is_ok());
+    }
+    let row = stage.row("1").await;
+    assert_eq!((&row["status"], &row["type"]), (&json!(Status::Suppressed), &json!("battle_invitation")));
+    assert_eq!(row["gates"].as_array().and_then(|gates| gates.last()).expect("a gate")["gate"], "recipient");
+    assert!(!row.to_string().contains("\"ada\"") && row["phone"].is_null() && row["body"].is_null(), "{row}");
+    assert!(stage.jobs().is_empty());
+}

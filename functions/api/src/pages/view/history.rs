@@ -92,7 +92,8 @@ fn said(sight: &Sight<'_>, entry: &LedgerEntry) -> Markup {
             h3 { ((words.action)(statement.action)) }
             p.facts { (sight.moment(statement.at)) }
             p {
-                ((words.method)(statement.method)) ", " ((words.for_number)(ending(&statement.phone)))
+                ((words.method)(statement.method))
+                @if let Some(phone) = &statement.phone { ", " ((words.for_number)(ending(phone))) }
                 @if let Some(address) = &statement.ip { ", " ((words.from_address)(address)) }
                 "."
             }

@@ -89,6 +89,7 @@ pub static WORDS: Words = Words {
     action: |action| match action {
         Action::Given => "You said yes",
         Action::Revoked => "You said no",
+        Action::Erased => "You were erased",
     },
     method: |method| match method {
         Method::OptInModal => "when AllThrive asked you",

@@ -89,6 +89,7 @@ pub static WORDS: Words = Words {
     action: |action| match action {
         Action::Given => "Dijiste que sí",
         Action::Revoked => "Dijiste que no",
+        Action::Erased => "Se borraron tus datos",
     },
     method: |method| match method {
         Method::OptInModal => "cuando AllThrive te preguntó",

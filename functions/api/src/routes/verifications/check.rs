@@ -114,6 +114,15 @@ impl Api {
         for _ in 0..TRIES {
             let before = self.person(&verification.user_id).await?;
             let mut after = before.clone();
+            if let Some(erasure) = before.erasures.last().filter(|_| before.erased) {
+                // What was begun before is erased with the rest; and nobody moves in while things are being carried out.
+                if before.was_erased_since(verification.created_at) {
+                    return Err(Kind::NotFound.problem());
+                } else if erasure.finished_at.is_none() {
+                    return Err(Kind::Conflict.problem());
+                }
+                after = before.reborn();
+            }
             let word = Word { method: Method::PhoneVerification, origin: origin.clone(), disclosure: None, at: now };
             let changed = before.phone.as_ref() != Some(&verification.phone);
             let statement = if changed { revoke(&mut after, word) } else { None };
