@@ -90,12 +90,11 @@ impl Act {
         }
     }
 
-    /// The part of the page that shows what came of it.
-    pub fn section(self) -> &'static str {
+    /// Where to go on after it, which a browser then gives the focus: the next field, or the word about what was done.
+    pub fn leads_to(self) -> &'static str {
         match self {
-            Self::SendCode | Self::CheckCode => "phone-number",
-            Self::Save => "texts",
-            Self::Stop => "content",
+            Self::SendCode => "code",
+            Self::CheckCode | Self::Save | Self::Stop => "done",
         }
     }
 }

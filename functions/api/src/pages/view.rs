@@ -198,7 +198,7 @@ fn notice(sight: &Sight<'_>, notice: &Notice) -> Markup {
     let words = sight.words;
     html! {
         @if let Some(done) = notice.done {
-            p.done role="status" { (done(words)) }
+            p.done #done role="status" tabindex="-1" { (done(words)) }
         }
         @if !notice.faults.is_empty() {
             div.faults role="alert" {

@@ -34,7 +34,7 @@ pub static WORDS: Words = Words {
     phone_hint: "With area code, such as 202 555 0101. Message and data rates may apply.",
     send_code: "Text me a code",
     code_sent_to: |number| format!("We texted a code with six digits to {number}."),
-    code_until: |clock| format!("It works until {clock}."),
+    code_for: |minutes| if minutes == 1 { "It works for one more minute.".to_owned() } else { format!("It works for {minutes} more minutes.") },
     code_label: "Code from the text",
     code_hint: "Six digits",
     check_code: "Confirm",
@@ -107,7 +107,6 @@ pub static WORDS: Words = Words {
 
     footer: |contact| format!("Text STOP to end all texts, HELP for help. Questions: {contact}"),
     moment: |at| at.strftime("%b %-d, %Y, %-I:%M %p %Z").to_string(),
-    clock: |at| at.strftime("%-I:%M %p").to_string(),
 
     done_code: "The code is on its way.",
     done_proven: "Thank you. This number is yours.",

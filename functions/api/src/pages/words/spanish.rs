@@ -34,7 +34,7 @@ pub static WORDS: Words = Words {
     phone_hint: "Con código de área, por ejemplo 202 555 0101. Pueden aplicarse tarifas de mensajes y datos.",
     send_code: "Enviarme un código",
     code_sent_to: |number| format!("Enviamos un código de seis cifras a {number}."),
-    code_until: |clock| format!("Sirve hasta las {clock}."),
+    code_for: |minutes| if minutes == 1 { "Sirve un minuto más.".to_owned() } else { format!("Sirve {minutes} minutos más.") },
     code_label: "Código del mensaje",
     code_hint: "Seis cifras",
     check_code: "Confirmar",
@@ -107,7 +107,6 @@ pub static WORDS: Words = Words {
 
     footer: |contact| format!("Envía STOP para terminar todos los mensajes, HELP para recibir ayuda. Preguntas: {contact}"),
     moment,
-    clock: |at| at.strftime("%-H:%M").to_string(),
 
     done_code: "El código está en camino.",
     done_proven: "Gracias. Este número es tuyo.",
