@@ -279,6 +279,7 @@ def simulator_environment(known):
     return loopback_environment(known["aws"]) | {
         "CONSOLE_PORT": known["console"].rpartition(":")[2],
         "SEED_PEOPLE": people,
+        "API_URL": outputs["ApiUrl"],
         "EVENTS_QUEUE_URL": outputs["EventsQueueUrl"],
         "RECEIPTS_TOPIC_ARN": outputs["ReceiptsTopicArn"],
         "INBOUND_TOPIC_ARN": outputs["InboundTopicArn"],

@@ -106,7 +106,7 @@ def axe():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("needs", nargs="+", choices=["rust", "cloud", "sam", "browser", "axe"])
+    parser.add_argument("needs", nargs="+", choices=["rust", "cloud", "sam", "openapi", "browser", "axe"])
     for need in parser.parse_args().needs:
         if need == "rust":
             rust()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value, value::RawValue};
 use uuid::Uuid;
 
-use crate::content::Content;
+use crate::{content::Content, json::Object};
 
 /// A wish of the main app that a person be texted.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,7 +92,7 @@ struct Envelope {
 impl Event {
     /// Reads one event in the structured mode of CloudEvents.
     pub fn parse(text: &str) -> Result<Self, Unreadable> {
-        let envelope: Envelope = read(text, "")?;
+        let Object(envelope): Object<Envelope> = read(text, "")?;
         if envelope.specversion != "1.0" {
             return Err(Unreadable("specversion: must be \"1.0\"".into()));
         }
@@ -211,7 +211,7 @@ impl<'de> Deserialize<'de> for Data {
                 while let Some(key) = entries.next_key::<String>()? {
                     let twice = match key.as_str() {
                         "user_id" => data.user_id.replace(entries.next_value()?).is_some(),
-                        "related" => data.related.replace(entries.next_value()?).is_some(),
+                        "related" => data.related.replace(entries.next_value::<Object<Related>>()?.0).is_some(),
                         _ => data.rest.insert(key, entries.next_value()?).is_some(),
                     };
                     if twice {

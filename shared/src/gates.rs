@@ -12,7 +12,7 @@ use crate::{
     content::{Content, DirectMessage},
     event::Event,
     kind::Kind,
-    message::{Message, Status, useful_until},
+    message::{Entered, Message, Status, useful_until},
     moment,
     money::Prices,
     opt_out::OptOut,
@@ -183,6 +183,18 @@ fn step(gate: Gate, ruling: Ruling) -> Step {
         Ruling::Fail(why) => (Verdict::Fail, Some(why)),
     };
     Step { gate, verdict, detail }
+}
+
+/// Lets `gate` say no to a decided row, with `detail`. It counts if no gate before it has said no.
+pub fn refuse(message: &mut Message, gate: Gate, detail: String) {
+    if message.gates.iter().any(|step| step.verdict == Verdict::Fail && step.gate <= gate) {
+        return;
+    }
+    message.gates.retain(|step| step.gate < gate);
+    message.gates.push(step(gate, Ruling::Fail(detail)));
+    message.status = Status::Suppressed;
+    message.changes = vec![Entered { status: Status::Suppressed, at: message.created_at }];
+    message.estimated_price = None;
 }
 
 fn row(case: &Case<'_>, gates: Vec<Step>, status: Status) -> Message {

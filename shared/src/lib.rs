@@ -1,15 +1,19 @@
 //! The library of AllThrive SMS: a pure core, and concrete edges round it.
 
+pub mod closing;
 pub mod consent;
 pub mod content;
+pub mod conversion;
 pub mod delivery;
 pub mod encoding;
 pub mod event;
 pub mod gates;
+pub mod json;
 pub mod kind;
 pub mod lambda;
 pub mod limits;
 pub mod message;
+pub mod metrics;
 pub mod moment;
 pub mod money;
 pub mod opt_out;

@@ -25,6 +25,9 @@ pub struct Tally {
     /// The verification that it is about, if it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification_id: Option<Uuid>,
+    /// The message for which it was done last, if it was done for one: the same again is nothing new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<Uuid>,
     /// When DynamoDB may forget it: epoch seconds.
     pub expires_at: i64,
 }
@@ -41,7 +44,7 @@ impl Tally {
     /// What was never done.
     #[must_use]
     pub fn new(limit_id: String) -> Self {
-        Self { limit_id, revision: 0, times: Vec::new(), verification_id: None, expires_at: 0 }
+        Self { limit_id, revision: 0, times: Vec::new(), verification_id: None, message_id: None, expires_at: 0 }
     }
 
     /// How long to wait until none of `limits` is in the way any more; `None` if none is.

@@ -62,6 +62,8 @@ pub struct Dispatch<'a> {
     pub class: Class,
     /// How long AWS may try: 5 seconds to 72 hours.
     pub time_to_live: Duration,
+    /// Whether AWS will hear if it was of use (`PutMessageFeedback`). What it does not hear of within an hour counts as failed.
+    pub gets_feedback: bool,
 }
 
 /// What became of a call.
@@ -120,6 +122,7 @@ impl Provider {
             .configuration_set_name(&self.configuration_set)
             .set_protect_configuration_id(self.protect_configuration.clone())
             .max_price(self.max_price_per_part.times(text.parts).as_max_price())
+            .set_message_feedback_enabled(text.gets_feedback.then_some(true))
             .time_to_live(i32::try_from(text.time_to_live.as_secs().clamp(5, 259_200)).unwrap_or(259_200))
             .context(CONTEXT_MESSAGE_ID, text.message_id.to_string());
         answer(call.send().await)
@@ -241,7 +244,7 @@ impl OptOutList {
 }
 
 /// An error by its code alone: the messages of this service name the number.
-fn discreet<E: ProvideErrorMetadata>(operation: &str, error: &SdkError<E>) -> anyhow::Error {
+pub(crate) fn discreet<E: ProvideErrorMetadata>(operation: &str, error: &SdkError<E>) -> anyhow::Error {
     let kind = match error {
         SdkError::ServiceError(_) => error.code().unwrap_or("an exception without a name"),
         SdkError::TimeoutError(_) => "no answer in time",

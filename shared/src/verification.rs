@@ -3,6 +3,8 @@
 //! A code is an HOTP value (RFC 4226): the HMAC of a random nonce under a secret that only Secrets Manager holds, cut to six digits. The table keeps the nonce,
 //! which says nothing without the secret; who sends or checks a code works it out anew.
 
+use std::collections::BTreeSet;
+
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -30,6 +32,15 @@ pub struct Verification {
     /// The verification whose code this message says once more. Guesses are counted there, and only there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeats: Option<Uuid>,
+    /// The messages that said its code once more.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub texts: BTreeSet<Uuid>,
+    /// When it was noticed that the code is used, locked or expired.
+    #[serde(default, with = "moment::option", skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<Timestamp>,
+    /// Whether AWS has yet to hear what became of the code.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untold: bool,
     /// When the code stops working.
     #[serde(with = "moment")]
     pub valid_until: Timestamp,
@@ -60,6 +71,9 @@ impl Verification {
             attempts: 0,
             used_at: None,
             repeats: None,
+            texts: BTreeSet::new(),
+            closed_at: None,
+            untold: true,
             valid_until,
             created_at: now,
             expires_at: valid_until.as_second() + 24 * 3600,
@@ -69,7 +83,8 @@ impl Verification {
     /// The row of a second message, `message_id`, with the same code.
     #[must_use]
     pub fn repeated_in(&self, message_id: Uuid) -> Self {
-        Self { verification_id: message_id, repeats: Some(self.repeats.unwrap_or(self.verification_id)), ..self.clone() }
+        let repeats = Some(self.repeats.unwrap_or(self.verification_id));
+        Self { verification_id: message_id, repeats, texts: BTreeSet::new(), untold: false, ..self.clone() }
     }
 
     /// Whether its code may still be given at `now`.

@@ -178,6 +178,21 @@ fn a_stop_at_the_start_of_a_huge_body_is_heard() {
     assert_eq!(reply::read(&format!("{}STOP", " ".repeat(1_000_000))).meaning, Meaning::StopAll);
 }
 
+#[test]
+fn spaces_and_case_change_no_reply_of_the_corpus() {
+    let mut changed = Vec::new();
+    for Labelled { body, .. } in CORPUS.iter() {
+        let meaning = reply::read(body).meaning;
+        for other in [body.replace(' ', "   "), format!("  {body}  "), body.to_lowercase()] {
+            let read = reply::read(&other).meaning;
+            if read != meaning {
+                changed.push(format!("{body:?} is {meaning:?}, {other:?} is {read:?}"));
+            }
+        }
+    }
+    assert!(changed.is_empty(), "{changed:#?}");
+}
+
 proptest! {
     #[test]
     fn any_string_is_read_by_a_named_rule(body in any::<String>()) {
@@ -207,15 +222,6 @@ proptest! {
         let cased: String = keyword.chars().enumerate().map(|(i, c)| if upper >> i & 1 == 1 { c.to_ascii_uppercase() } else { c }).collect();
         let body = format!("{before}{cased}{after}");
         prop_assert_eq!(reply::read(&body).meaning, meaning, "{:?}", body);
-    }
-
-    #[test]
-    fn spaces_and_case_change_no_reply_of_the_corpus(index in any::<prop::sample::Index>(), spaces in " {1,4}") {
-        let body = &index.get(&CORPUS).body;
-        let meaning = reply::read(body).meaning;
-        prop_assert_eq!(&reply::read(&body.replace(' ', &spaces)).meaning, &meaning);
-        prop_assert_eq!(&reply::read(&format!("{spaces}{body}{spaces}")).meaning, &meaning);
-        prop_assert_eq!(&reply::read(&body.to_lowercase()).meaning, &meaning);
     }
 
     #[test]

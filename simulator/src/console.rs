@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 use serde_json::{Value, json};
 
-use crate::{guard, live, outcomes, problem::Problem, simulator::Simulator};
+use crate::{demo::MainApp, guard, live, outcomes, problem::Problem, simulator::Simulator};
 
 /// What the page may look into. Where something is missing, the page says so.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +29,8 @@ pub struct Console {
     pub recipients: Option<Table>,
     /// The table of messages.
     pub messages: Option<Table>,
+    /// The main app's backend, for the demo page.
+    pub main_app: Option<MainApp>,
 }
 
 /// A table and the client of the cloud that has it.
@@ -56,6 +58,11 @@ pub fn routes() -> Router<Simulator> {
 
 /// The page itself.
 pub async fn page() -> impl IntoResponse {
+    html(include_str!("../page/index.html"))
+}
+
+/// A page, with the headers that every page has.
+pub(crate) fn html(page: &'static str) -> impl IntoResponse {
     // Texts are typed by strangers: should one ever become markup, it still could not load or run anything.
     let policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
     let headers = [
@@ -64,7 +71,7 @@ pub async fn page() -> impl IntoResponse {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (headers, include_str!("../page/index.html"))
+    (headers, page)
 }
 
 /// A person, as the list of people shows them.
@@ -202,6 +209,6 @@ fn without_number(mut row: Value) -> Value {
     row
 }
 
-fn configured<'a, T>(part: Option<&'a T>, variable: &str) -> Result<&'a T, Problem> {
+pub(crate) fn configured<'a, T>(part: Option<&'a T>, variable: &str) -> Result<&'a T, Problem> {
     part.ok_or_else(|| Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("{variable} is not set: start the whole system with `make run`.")))
 }

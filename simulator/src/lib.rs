@@ -15,6 +15,7 @@
 
 pub mod account;
 pub mod console;
+pub mod demo;
 pub mod faults;
 mod guard;
 mod line;
@@ -51,6 +52,7 @@ pub fn router(simulator: Simulator) -> Router {
         .route("/", get(console::page).post(wire::answer))
         .merge(phones::routes())
         .merge(console::routes())
+        .merge(demo::routes())
         .layer(middleware::from_fn(guard::only_from_here))
         .with_state(simulator)
 }

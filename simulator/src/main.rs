@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use simulator::{
     Config, Simulator, Sink,
     console::{Console, Table},
+    demo::MainApp,
     people,
 };
 use tokio::{
@@ -32,6 +33,7 @@ Environment:
     RECIPIENTS_TABLE    DynamoDB table of the people that the page shows
     CONSENTS_TABLE, OPT_OUTS_TABLE   with them, the people of the README are written at the start
     SEED_PEOPLE         how many more of them (0)
+    API_URL             HTTP API of the stack, for the demo page; plain HTTP only
     EVENTS_DIR          directory of the sample events (events)
     AWS_ENDPOINT_URL    the local cloud; plain HTTP only
     AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY   as for any AWS SDK
@@ -65,7 +67,7 @@ async fn serve() -> anyhow::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     let listener = listener.await.with_context(|| format!("port {port} cannot be used: choose another one with CONSOLE_PORT"))?;
     let sdk = sdk().await;
-    let simulator = Simulator::new(config(&sdk));
+    let simulator = Simulator::new(config(&sdk)?);
     seed(&sdk, &simulator).await?;
     info!("console http://127.0.0.1:{port}");
     tokio::select! {
@@ -100,7 +102,7 @@ fn port() -> anyhow::Result<u16> {
         .with_context(|| format!("CONSOLE_PORT is {port:?}, which is no port: expected a number from 1 to 65535"))
 }
 
-fn config(sdk: &SdkConfig) -> Config {
+fn config(sdk: &SdkConfig) -> anyhow::Result<Config> {
     let sns = aws_sdk_sns::Client::new(sdk);
     let topic = |variable| {
         if let Some(arn) = setting(variable) {
@@ -111,7 +113,7 @@ fn config(sdk: &SdkConfig) -> Config {
     };
     let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
     let table = |variable| setting(variable).map(|name| Table { client: dynamodb.clone(), name });
-    Config {
+    Ok(Config {
         receipts: topic("RECEIPTS_TOPIC_ARN"),
         inbound: topic("INBOUND_TOPIC_ARN"),
         console: Console {
@@ -119,8 +121,9 @@ fn config(sdk: &SdkConfig) -> Config {
             events_queue: setting("EVENTS_QUEUE_URL").map(|url| (aws_sdk_sqs::Client::new(sdk), url)),
             recipients: table("RECIPIENTS_TABLE"),
             messages: table("MESSAGES_TABLE"),
+            main_app: setting("API_URL").map(|url| MainApp::new(sdk, &url)).transpose()?,
         },
-    }
+    })
 }
 
 fn setting(variable: &str) -> Option<String> {

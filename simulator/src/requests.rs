@@ -28,6 +28,8 @@ pub struct SendTextMessage {
     pub dry_run: Option<bool>,
     /// Id or ARN.
     pub protect_configuration_id: Option<String>,
+    /// Whether the sender will say if it was of use.
+    pub message_feedback_enabled: Option<bool>,
 }
 
 /// `PutMessageFeedback`.

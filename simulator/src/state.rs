@@ -73,6 +73,9 @@ pub struct Text {
     pub encoding: Encoding,
     /// `accepted`, then what the network said, such as `delivered`; `received` of a text from the person, `network` of the network's own.
     pub status: &'static str,
+    /// Of a text sent with `MessageFeedbackEnabled`: `AWAITED`, then what `PutMessageFeedback` said last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<&'static str>,
 }
 
 /// Who wrote a text.
@@ -243,7 +246,8 @@ impl State {
     }
 
     fn take(&mut self, request: &SendTextMessage, body: &str, phone: &PhoneNumber, outcome: Outcome, id: Uuid, now: Timestamp) -> Taken {
-        let text = text(Direction::ToPerson, body, "accepted", id, now);
+        let feedback = (request.message_feedback_enabled == Some(true)).then_some("AWAITED");
+        let text = Text { feedback, ..text(Direction::ToPerson, body, "accepted", id, now) };
         let size = Size { encoding: text.encoding, parts: text.parts };
         self.stats.accepted += 1;
         self.spent.add(size.parts, now);
@@ -329,9 +333,15 @@ impl State {
     }
 
     /// `PutMessageFeedback`.
-    pub fn feedback(&self, request: &PutMessageFeedback) -> Result<Value, Refusal> {
-        if !self.sent.contains_key(&request.message_id) {
+    pub fn feedback(&mut self, request: &PutMessageFeedback) -> Result<Value, Refusal> {
+        let Some(place) = self.sent.get(&request.message_id) else {
             return Err(Refusal::missing("message", request.message_id.as_str()));
+        };
+        let said = if request.message_feedback_status == "RECEIVED" { "RECEIVED" } else { "FAILED" };
+        // What was sent without asking for it shows none. What AWS answers there its documentation does not say.
+        let text = self.phones.get_mut(&place.phone).and_then(|texts| texts.get_mut(place.at));
+        if let Some(feedback) = text.and_then(|text| text.feedback.as_mut()) {
+            *feedback = said;
         }
         Ok(json!({"MessageId": request.message_id, "MessageFeedbackStatus": request.message_feedback_status}))
     }
@@ -410,7 +420,7 @@ fn schedule(receipts: &[Receipt], time_to_live: Duration, faults: &Faults) -> Ve
 
 fn text(direction: Direction, body: &str, status: &'static str, id: Uuid, at: Timestamp) -> Text {
     let Size { encoding, parts } = Size::of(body);
-    Text { direction, body: body.to_owned(), at, message_id: id.to_string(), parts, encoding, status }
+    Text { direction, body: body.to_owned(), at, message_id: id.to_string(), parts, encoding, status, feedback: None }
 }
 
 /// `messageKeyword`: the number's keyword that the text begins with, or the account's own.

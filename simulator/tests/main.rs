@@ -3,5 +3,6 @@
 
 mod boto3;
 mod console;
+mod demo;
 mod support;
 mod wire;

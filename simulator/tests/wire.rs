@@ -380,6 +380,12 @@ async fn feedback_is_for_texts_that_were_sent() {
     let feedback = |id: &str| bench.sms.put_message_feedback().message_id(id).message_feedback_status(MessageFeedbackStatus::Received).send();
     assert_eq!(feedback(&id).await.unwrap().message_id(), id);
     assert_eq!(feedback("no-such").await.unwrap_err().code(), Some("ResourceNotFoundException"));
+    let ben = "+12025550102";
+    let awaited = send(&bench.sms, ben).message_feedback_enabled(true).send().await.unwrap().message_id.unwrap();
+    let shown = |phone: &str| bench.simulator().texts(&phone.parse().unwrap())[0].feedback;
+    assert_eq!((shown(ADA), shown(ben)), (None, Some("AWAITED")), "a text that does not ask for it shows none");
+    feedback(&awaited).await.unwrap();
+    assert_eq!(shown(ben), Some("RECEIVED"));
 }
 
 #[tokio::test]

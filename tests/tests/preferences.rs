@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use anyhow::Context;
 use fantoccini::{Locator, elements::Element};
 use journeys::{
+    api::Caller,
     browser::Browser,
     stack::{Published, Stack, eventually, user},
 };
+use serde_json::json;
 use sms::{
     gates::{Gate, Verdict},
     message::Status,
@@ -187,6 +189,11 @@ async fn from_help_through_everything_on_the_page_without_scripts() -> anyhow::R
     page.says("All texts to your number are stopped").await?;
     page.says("You said no").await?;
 
+    let token = link.split_once("token=").context("a token")?.1;
+    for function in ["api", "sender", "inbound"] {
+        assert!(!stack.log_group(&format!("/aws/lambda/allthrive-sms-{function}")).await?.contains(token), "{function} logs the token");
+    }
+
     // Nobody without the cookie sees it.
     page.browser.client.delete_all_cookies().await?;
     page.browser.client.refresh().await?;
@@ -290,6 +297,12 @@ async fn axe_finds_no_fault_in_any_state() -> anyhow::Result<()> {
     page.press("Stop everything").await?;
     page.says("Everything is stopped").await?;
     page.check("en-stopped").await?;
+    for (user, scope) in [("newcomer", "manage"), ("u45", "read"), ("cam", "manage")] {
+        let token = Caller::backend(&stack).token(user, &json!({"scope": scope})).await?;
+        page.browser.client.goto(&format!("{}/preferences?token={token}", stack.output("ApiUrl"))).await?;
+        assert_eq!(page.browser.count("button").await? > 0, scope == "manage");
+        page.check(&format!("en-{user}")).await?;
+    }
     let mut gone = page.browser.client.current_url().await?;
     page.browser.client.delete_all_cookies().await?;
     for language in ["en", "es"] {

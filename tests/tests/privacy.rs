@@ -6,7 +6,7 @@ use anyhow::Context;
 use journeys::stack::Stack;
 use serde_json::Value;
 
-const FUNCTIONS: [&str; 4] = ["producer", "sender", "receipts", "inbound"];
+const FUNCTIONS: [&str; 5] = ["producer", "sender", "receipts", "inbound", "api"];
 
 /// What no log may have.
 #[derive(Default)]

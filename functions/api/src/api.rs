@@ -3,10 +3,11 @@
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use sms::{
+    closing::{Closing, Feedback},
     gates::Rules,
     queues::{Lanes, OptOutOrders},
     secrets::{RotatingSecret, Secret},
-    stores::{Ledger, Limits, Messages, OptOuts, Recipients, Verifications},
+    stores::{Codes, Ledger, Limits, Messages, OptOuts, Recipients, Verifications},
     token::TokenKeys,
     verification::CodeSecret,
 };
@@ -18,14 +19,13 @@ pub struct Api {
     pub ledger: Ledger,
     pub messages: Messages,
     pub verifications: Verifications,
-    pub limits: Limits,
+    pub codes: Codes,
+    pub closing: Closing,
     pub lanes: Lanes,
     pub opt_out_orders: OptOutOrders,
     pub code_secret: Secret<CodeSecret>,
     pub token_keys: RotatingSecret<TokenKeys>,
     pub rules: Rules,
-    /// How many codes may be texted within an hour of the clock, to all numbers together.
-    pub codes_per_hour: u64,
     pub clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
@@ -55,19 +55,21 @@ impl Api {
         let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
         let sqs = aws_sdk_sqs::Client::new(sdk);
         let queue = settings.urgent_queue;
+        let messages = Messages::new(dynamodb.clone(), tables.messages);
+        let verifications = Verifications::new(dynamodb.clone(), tables.verifications);
         Self {
             recipients: Recipients::new(dynamodb.clone(), tables.recipients),
             opt_outs: OptOuts::new(dynamodb.clone(), tables.opt_outs),
             ledger: Ledger::new(dynamodb.clone(), tables.consents),
-            messages: Messages::new(dynamodb.clone(), tables.messages),
-            verifications: Verifications::new(dynamodb.clone(), tables.verifications),
-            limits: Limits::new(dynamodb, tables.limits),
+            codes: Codes { limits: Limits::new(dynamodb, tables.limits), verifications: verifications.clone(), per_hour: settings.codes_per_hour },
+            closing: Closing { verifications: verifications.clone(), messages: messages.clone(), feedback: Feedback::new(sdk) },
+            messages,
+            verifications,
             lanes: Lanes::new(sqs.clone(), queue.clone(), queue),
             opt_out_orders: OptOutOrders::new(sqs, settings.inbound_queue),
             code_secret: Secret::new(sdk, settings.code_secret),
             token_keys: RotatingSecret::new(sdk, settings.token_keys),
             rules: settings.rules,
-            codes_per_hour: settings.codes_per_hour,
             clock: Box::new(Timestamp::now),
         }
     }

@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use sms::json::Object;
 
 use crate::problem::{Kind, Problem};
 
@@ -47,7 +48,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// Reads JSON. What is said of a bad field is what it should be, never what it is.
 fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         match error.inner().classify() {
             serde_json::error::Category::Data => Problem::invalid(&path, &harmless(&error.inner().to_string())),
@@ -77,4 +78,9 @@ pub async fn path_part<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str)
 /// For `#[serde(default, deserialize_with = "present")]`: a field that may be missing, but is not `null`.
 pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// The same for a struct.
+pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Object::deserialize(deserializer).map(|object| Some(object.0))
 }

@@ -20,6 +20,13 @@ macro_rules! disclosures {
 /// All there ever were. Never change or remove one that was in use: add a new one, and name it in [`current`].
 pub const ALL: [Disclosure; 2] = disclosures!["2026-11.en", "2026-11.es"];
 
+impl Disclosure {
+    /// Its language, as BCP 47 has it.
+    pub fn language(self) -> &'static str {
+        self.version.rsplit('.').next().unwrap_or_default()
+    }
+}
+
 /// What is shown today.
 pub fn current(locale: Locale) -> Disclosure {
     match locale {

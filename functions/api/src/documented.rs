@@ -37,6 +37,7 @@ pub struct Operation {
     answer: (u16, &'static str, Option<Schema>),
     headers: Value,
     problems: Vec<Kind>,
+    file: Option<&'static str>,
 }
 
 impl Documented {
@@ -124,7 +125,7 @@ impl Operation {
     /// It answers `status`, which means `meaning`, with `schema`.
     pub fn new(summary: &'static str, status: u16, meaning: &'static str, schema: Option<Schema>) -> Self {
         let answer = (status, meaning, schema);
-        Self { summary, body: None, parameters: Vec::new(), answer, headers: json!({}), problems: vec![Kind::Internal] }
+        Self { summary, body: None, parameters: Vec::new(), answer, headers: json!({}), problems: vec![Kind::Internal], file: None }
     }
 
     /// It takes a body.
@@ -145,6 +146,14 @@ impl Operation {
         self
     }
 
+    /// Its answer is a file of this type, which who has it already need not get again.
+    pub fn file(mut self, media_type: &'static str) -> Self {
+        self.file = Some(media_type);
+        let known = "The ETag of the file one has.";
+        self.parameters.push(json!({"name": "If-None-Match", "in": "header", "description": known, "schema": {"type": "string"}}));
+        self.tagged()
+    }
+
     /// It may refuse so.
     pub fn refuses(mut self, problems: &[Kind]) -> Self {
         self.problems.extend(problems);
@@ -156,7 +165,11 @@ impl Operation {
         let in_path = names.map(|name| json!({"name": name, "in": "path", "required": true, "schema": path_schema(name)}));
         let (status, meaning, schema) = &self.answer;
         let mut responses = self.refusals(method, caller);
-        let content = schema.as_ref().map(|schema| json!({"application/json": {"schema": schema}}));
+        let mut content = schema.as_ref().map(|schema| json!({"application/json": {"schema": schema}}));
+        if let Some(media_type) = self.file {
+            content = Some(json!({media_type: {"schema": {"type": "string"}}}));
+            responses.insert("304".to_owned(), json!({"description": "The file one has is the newest.", "headers": self.headers}));
+        }
         responses
             .insert(status.to_string(), json!({"description": meaning, "content": content.unwrap_or_else(|| json!({})), "headers": self.headers}));
         let mut operation = json!({
@@ -176,8 +189,8 @@ impl Operation {
     fn refusals(&self, method: &Method, caller: Caller) -> BTreeMap<String, Value> {
         let mut problems = self.problems.clone();
         match caller {
-            // API Gateway itself refuses what is not signed, before the function hears of it.
-            Caller::Backend => problems.extend([Kind::NotABackend, Kind::Invalid]),
+            // API Gateway itself refuses what is not signed, before the function hears of it. An id with a slash in it, or `..`, is another path.
+            Caller::Backend => problems.extend([Kind::NotABackend, Kind::NotFound, Kind::Invalid]),
             Caller::Person => problems.extend([Kind::NoToken, Kind::InvalidToken]),
             Caller::Anybody => {}
         }
@@ -228,7 +241,7 @@ fn refusal(status: &str, kinds: &[Kind]) -> Value {
 fn path_schema(name: &str) -> Value {
     match name {
         "messageId" => json!({"type": "string", "format": "uuid"}),
-        _ => json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^[!-~]+$"}),
+        _ => json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^\S+$"}),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every route, with its description.
 
 pub mod consent;
+pub mod elements;
 pub mod messages;
 mod opt_in;
 pub mod preferences;
@@ -48,10 +49,12 @@ fn described() -> (Router<Arc<Api>>, Value) {
     let token = token.takes(routes.schema::<tokens::TokenRequest>());
     let message = Operation::new("Read one text, and why it was or was not sent", 200, "The text.", Some(routes.schema::<messages::View>()));
     let message = message.refuses(&[Kind::NotFound]);
+    let script = Operation::new("Get the script of the custom elements", 200, "The script.", None).file("text/javascript");
     let document = Operation::new("Read this document", 200, "OpenAPI 3.1.", Some(json_schema()));
     routes
         .add(&Method::POST, "/v1/users/{userId}/tokens", Caller::Backend, tokens::make, &token)
         .add(&Method::GET, "/v1/messages/{messageId}", Caller::Backend, messages::one, &message)
+        .add(&Method::GET, "/sms-elements.js", Caller::Anybody, elements::script, &script)
         .add(&Method::GET, "/openapi.json", Caller::Anybody, async || Json(DOCUMENT.get().cloned()), &document)
         .finish()
 }

@@ -13,8 +13,7 @@ use sms::{
     phone::PhoneNumber,
     queues::Lanes,
     recipient::Recipient,
-    stores::{Messages, OptOuts, Recipients, Verifications, Written},
-    verification::Verification,
+    stores::{Asked, Asker, Codes, Messages, OptOuts, Recipients, Written},
 };
 use tracing::info;
 use uuid::Uuid;
@@ -24,7 +23,7 @@ pub struct Producer {
     pub recipients: Recipients,
     pub opt_outs: OptOuts,
     pub messages: Messages,
-    pub verifications: Verifications,
+    pub codes: Codes,
     pub lanes: Lanes,
     pub rules: Rules,
 }
@@ -57,9 +56,9 @@ impl Producer {
         random: fn() -> anyhow::Result<[u8; 16]>,
     ) -> anyhow::Result<Option<(Uuid, Lane)>> {
         let (recipient, opt_out) = people.of(event)?;
-        let message = gates::decide(event, recipient, opt_out, &self.rules, now);
+        let mut message = gates::decide(event, recipient, opt_out, &self.rules, now);
         if message.kind() == Kind::PhoneVerification && message.status == Status::Pending {
-            self.prepare_code(event, &message, random()?, now).await?;
+            self.prepare_code(&mut message, recipient, random()?, now).await?;
         }
         let row = match self.messages.write(&message).await? {
             Written::New => message,
@@ -73,10 +72,26 @@ impl Producer {
         Ok((row.status == Status::Pending).then_some((row.message_id, row.lane)))
     }
 
-    /// What a code will be made from; before the row, so that no sender finds a row without it.
-    async fn prepare_code(&self, event: &Event, message: &Message, random: [u8; 16], now: Timestamp) -> anyhow::Result<()> {
+    /// Asks for a code as the api does, and at the same counters; what they refuse is a gate that says no. What the code is made from is written before the row, so
+    /// that no sender finds a row without it.
+    ///
+    /// An event that comes again asks for nothing new: either its row is there, or a crash left the code counted under the message's id, and that is not counted twice.
+    async fn prepare_code(&self, message: &mut Message, recipient: Option<&Recipient>, random: [u8; 16], now: Timestamp) -> anyhow::Result<()> {
+        if self.messages.get(message.message_id).await?.is_some() {
+            return Ok(());
+        }
+        let user = message.user_id.clone().context("a verification without a user")?;
         let phone = message.phone.clone().context("a verification without a number")?;
-        self.verifications.write(&Verification::new(message.message_id, event.user_id.clone(), phone, random, now)).await
+        let has_proven = recipient.and_then(Recipient::verified_phone) == Some(&phone);
+        let asker = Asker { user: &user, phone: &phone, address: None, has_proven, is_sent: true };
+        match self.codes.ask(&asker, message.message_id, random, now).await? {
+            Asked::Granted(verification) => message.useful_until = message.useful_until.min(verification.valid_until),
+            Asked::Refused(refusal) => {
+                let (gate, detail) = refusal.gate().context("too many ask for codes at this moment")?;
+                gates::refuse(message, gate, detail);
+            }
+        }
+        Ok(())
     }
 
     async fn enqueue(&self, admitted: Vec<anyhow::Result<Option<(Uuid, Lane)>>>) -> Vec<anyhow::Result<()>> {

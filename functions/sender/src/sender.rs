@@ -137,6 +137,7 @@ impl Sender {
             parts: text.size.parts,
             class: message.class,
             time_to_live: left.try_into().unwrap_or_default(),
+            gets_feedback: message.kind() == Kind::PhoneVerification,
         };
         self.provider.send(&dispatch).await
     }

@@ -32,6 +32,6 @@ pub(super) fn is_reaction(body: &str) -> bool {
     let Some((before, _)) = start.split_once(['“', '"', '«']) else {
         return false;
     };
-    let before = before.trim_matches(|c: char| !c.is_alphabetic()).to_lowercase();
+    let before = before.trim_matches(|c: char| !c.is_alphabetic()).to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
     REACTIONS.iter().any(|(first, last)| if last.is_empty() { before == *first } else { before.starts_with(first) && before.ends_with(last) })
 }

@@ -4,14 +4,18 @@ use anyhow::Context;
 use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
-    operation::update_item::UpdateItemError,
+    operation::{put_item::PutItemError, update_item::UpdateItemError},
     types::{AttributeValue, Put, TransactWriteItem},
 };
 use jiff::Timestamp;
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 
 use super::{Item, attribute, batch_get, overtaken};
-use crate::limits::Tally;
+use crate::{
+    conversion::{self, Block, Count, Hour},
+    limits::Tally,
+    moment,
+};
 
 /// The limits table.
 #[derive(Debug, Clone)]
@@ -62,7 +66,7 @@ impl Limits {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(Item::from([("limit_id".to_owned(), AttributeValue::S(id))])))
+            .set_key(Some(key(id)))
             .update_expression("SET expires_at = :forget ADD times_done :one")
             .condition_expression("attribute_not_exists(times_done) OR times_done < :most")
             .expression_attribute_values(":forget", attribute(forget_at.as_second())?)
@@ -76,4 +80,59 @@ impl Limits {
             Err(error) => Err(error).with_context(|| format!("UpdateItem on {}", self.table)),
         }
     }
+
+    /// Counts codes to numbers with `prefix` that were asked for at `at`, and those of them that came back: one write without a condition, into a row of its hour.
+    pub async fn convert(&self, prefix: &str, at: Timestamp, count: Count) -> anyhow::Result<()> {
+        let (id, asked, back) = conversion::place(prefix, at);
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(id)))
+            .update_expression("SET expires_at = :forget ADD #asked :asked, #back :back")
+            .expression_attribute_names("#asked", asked)
+            .expression_attribute_names("#back", back)
+            .expression_attribute_values(":forget", attribute(conversion::forget_hour(at))?)
+            .expression_attribute_values(":asked", attribute(count.asked)?)
+            .expression_attribute_values(":back", attribute(count.back)?)
+            .send()
+            .await
+            .with_context(|| format!("UpdateItem on {}", self.table))?;
+        Ok(())
+    }
+
+    /// How codes to numbers with `prefix` did lately, and in the past before that.
+    pub async fn conversion(&self, prefix: &str, now: Timestamp) -> anyhow::Result<(Count, Count)> {
+        let batch = batch_get::<Hour>(&self.client, &self.table, "limit_id", conversion::hour_ids(prefix, now)).await?;
+        anyhow::ensure!(batch.unprocessed.is_empty(), "DynamoDB did not get to {} rows of {}", batch.unprocessed.len(), self.table);
+        Ok(conversion::counts(&batch.found, now))
+    }
+
+    /// The block of `prefix`, if it is blocked at `now`.
+    pub async fn blocked(&self, prefix: &str, now: Timestamp) -> anyhow::Result<Option<Block>> {
+        let batch = batch_get::<Block>(&self.client, &self.table, "limit_id", vec![conversion::block_id(prefix)]).await?;
+        anyhow::ensure!(batch.unprocessed.is_empty(), "DynamoDB did not get to {} rows of {}", batch.unprocessed.len(), self.table);
+        Ok(batch.found.into_iter().next().filter(|block| block.blocked_until > now))
+    }
+
+    /// Blocks a prefix; answers whether this did it, and not somebody else a moment ago.
+    pub async fn block(&self, block: &Block, now: Timestamp) -> anyhow::Result<bool> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(to_item(block)?))
+            .condition_expression("attribute_not_exists(limit_id) OR blocked_until <= :now")
+            .expression_attribute_values(":now", AttributeValue::S(moment::text(now)))
+            .send()
+            .await;
+        match put.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(true),
+            Err(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+            Err(error) => Err(error).with_context(|| format!("PutItem on {}", self.table)),
+        }
+    }
+}
+
+fn key(id: String) -> Item {
+    Item::from([("limit_id".to_owned(), AttributeValue::S(id))])
 }

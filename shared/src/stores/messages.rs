@@ -139,6 +139,14 @@ impl Messages {
         item.map(|item| row(item, &self.table)).transpose()
     }
 
+    /// The rows of `ids` (100 at most), those that there are.
+    pub async fn all(&self, ids: impl IntoIterator<Item = Uuid>) -> anyhow::Result<Vec<Message>> {
+        let ids = ids.into_iter().map(|id| id.to_string()).collect();
+        let batch = batch_get(&self.client, &self.table, "message_id", ids).await?;
+        anyhow::ensure!(batch.unprocessed.is_empty(), "DynamoDB did not get to {} rows of {}", batch.unprocessed.len(), self.table);
+        Ok(batch.found)
+    }
+
     /// The message that AWS calls `provider_message_id`. From an index, which may lag behind the table by moments.
     pub async fn sent_as(&self, provider_message_id: &str) -> anyhow::Result<Option<Uuid>> {
         let answer = self

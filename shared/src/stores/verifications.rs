@@ -90,11 +90,77 @@ impl Verifications {
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(key(id)))
-            .update_expression("SET used_at = :now")
+            // Somebody may just have locked or closed it, and told AWS so: this is the last word, and has to be told again.
+            .update_expression("SET used_at = :now, untold = :yes")
             .condition_expression("attribute_exists(verification_id) AND attribute_not_exists(used_at)")
             .expression_attribute_values(":now", AttributeValue::S(moment::text(now)))
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
             .build()?;
         Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// Says the code of `living` once more: in the message `text`, whose row this writes and answers with; `None` if the code was closed meanwhile.
+    pub async fn repeat(&self, living: &Verification, text: Uuid) -> anyhow::Result<Option<Verification>> {
+        let noted = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(living.verification_id)))
+            .update_expression("ADD texts :text")
+            .condition_expression("attribute_exists(verification_id) AND attribute_not_exists(closed_at) AND attribute_not_exists(used_at)")
+            .expression_attribute_values(":text", AttributeValue::Ss(vec![text.to_string()]))
+            .send()
+            .await;
+        match noted.map_err(SdkError::into_service_error) {
+            Ok(_) => {}
+            Err(UpdateItemError::ConditionalCheckFailedException(_)) => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("UpdateItem on {}", self.table)),
+        }
+        let repeated = living.repeated_in(text);
+        self.write(&repeated).await?;
+        Ok(Some(repeated))
+    }
+
+    /// Closes the verification `id` if its code can be given no more at `now`, and answers with its row either way. From then on its code is said to nobody.
+    pub async fn close(&self, id: Uuid, now: Timestamp) -> anyhow::Result<Option<Verification>> {
+        let over = "attempts >= :most OR valid_until <= :now OR attribute_exists(used_at)";
+        let closed = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(id)))
+            .update_expression("SET closed_at = :now")
+            .condition_expression(format!("attribute_not_exists(repeats) AND attribute_not_exists(closed_at) AND ({over})"))
+            .expression_attribute_values(":most", attribute(MOST_GUESSES)?)
+            .expression_attribute_values(":now", AttributeValue::S(moment::text(now)))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let item = match closed.map_err(SdkError::into_service_error) {
+            Ok(answer) => answer.attributes,
+            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item,
+            Err(error) => return Err(error).with_context(|| format!("UpdateItem on {}", self.table)),
+        };
+        item.map(|item| row(item, &self.table)).transpose()
+    }
+
+    /// Notes that AWS knows what became of `told`, unless that has changed since.
+    pub async fn told(&self, told: &Verification) -> anyhow::Result<()> {
+        let same = if told.used_at.is_some() { "attribute_exists(used_at)" } else { "attribute_not_exists(used_at)" };
+        let noted = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(told.verification_id)))
+            .update_expression("REMOVE untold")
+            .condition_expression(format!("attribute_exists(verification_id) AND {same}"))
+            .send()
+            .await;
+        match noted.map_err(SdkError::into_service_error) {
+            Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            Err(error) => Err(error).with_context(|| format!("UpdateItem on {}", self.table)),
+        }
     }
 
     /// The row of `id`.

@@ -141,7 +141,7 @@ async fn check_code(api: &Arc<Api>, visitor: &Visitor, form: &Form) -> Outcome {
                 refused(status(&problem), Field::Code, move |words| (words.wrong_code)(left))
             }
             Kind::CodeLocked => refused(status(&problem), Field::Code, |words| words.code_locked.to_owned()),
-            Kind::CodeExpired | Kind::CodeUsed | Kind::NotFound => refused(status(&problem), Field::Page, |words| words.code_over.to_owned()),
+            Kind::CodeExpired | Kind::CodeUsed | Kind::NotFound => refused(status(&problem), Field::Code, |words| words.code_over.to_owned()),
             Kind::Conflict => refused(status(&problem), Field::Page, |words| words.conflict.to_owned()),
             _ => problem.into(),
         }),
@@ -162,7 +162,7 @@ async fn save(api: &Arc<Api>, visitor: &Visitor, form: &Form) -> Outcome {
     let language = Some(form.get("language")).filter(|language| ["en", "es"].contains(language));
     let patch = Patch {
         sms_enabled: Some(form.ticked("texts")).filter(|on| *on != was_on || *on != recipient.sms_enabled),
-        categories: form.categories().into(),
+        categories: Some(form.categories().into()),
         time_zone: Some(Some(form.get("time_zone")).filter(|zone| !zone.is_empty()).map(str::to_owned)),
         locale: language.filter(|language| Locale::of(language) != recipient.text_locale()).map(|language| Some(language.to_owned())),
         disclosure_version: turned_on.then(|| form.get("disclosure").to_owned()),

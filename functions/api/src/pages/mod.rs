@@ -103,7 +103,7 @@ async fn done(api: &Arc<Api>, parts: &Parts, form: &Form, words: &'static Words)
     };
     let sight = Box::pin(Sight::of(api, &visitor, form)).await?;
     let typed = if refusal.is_stale() { &Form::default() } else { form };
-    Ok(view::page(refusal.status, &sight, &Notice::refused(refusal.faults), typed))
+    Ok(view::page(refusal.status, &sight, &Notice::refused(refusal.faults, &sight), typed))
 }
 
 fn see_other(address: &str) -> Response {

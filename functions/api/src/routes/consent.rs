@@ -11,7 +11,7 @@ use sms::{
     event::UserId,
     moment,
     phone::PhoneNumber,
-    recipient::{Consent, Recipient},
+    recipient::{Categories, Consent, Recipient},
 };
 
 use crate::{
@@ -71,6 +71,14 @@ pub fn give(recipient: &mut Recipient, word: Word) -> Option<Statement> {
         return None;
     }
     recipient.sms_enabled = true;
+    // Yes with every switch off would be a yes to nothing.
+    if recipient.categories.none_on() {
+        recipient.categories = Categories::ALL_ON;
+    }
+    // Who agreed in a language is texted in it, unless they chose another.
+    if recipient.locale.is_none() {
+        recipient.locale = word.disclosure.map(|disclosure| disclosure.language().to_owned());
+    }
     recipient.consent = Some(Consent {
         given_at: word.at,
         method: word.method,

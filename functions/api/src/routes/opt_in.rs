@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sms::{
     consent::{Method, Statement},
-    recipient::{Categories, Recipient},
+    recipient::Recipient,
+    text::Locale,
 };
 
 use crate::routes::consent::{Word, give};
@@ -16,7 +17,7 @@ use crate::routes::preferences::unknown_disclosure;
 use crate::{
     api::Api,
     auth::{Origin, Person},
-    body::{Body, Query, present},
+    body::{Body, Query, object, present},
     disclosures,
     problem::{Kind, Problem},
 };
@@ -32,6 +33,10 @@ pub struct PromptQuery {
     #[serde(default)]
     #[schemars(with = "Timestamp")]
     member_since: Option<Timestamp>,
+    /// The language of the page, a BCP 47 tag: the disclosure comes in it. Without it, in the one of their texts.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    lang: Option<String>,
 }
 
 /// Whether to ask, and with which words.
@@ -64,7 +69,7 @@ pub struct Choice {
     #[schemars(with = "String", extend("enum" = disclosures::ALL.map(|disclosure| disclosure.version)))]
     disclosure_version: Option<String>,
     /// Where the person is. For backends only.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "object")]
     #[schemars(with = "Origin")]
     origin: Option<Origin>,
 }
@@ -84,7 +89,8 @@ enum Action {
 
 pub async fn read(State(api): State<Arc<Api>>, person: Person, Query(query): Query<PromptQuery>) -> Result<Json<Prompt>, Problem> {
     let recipient = api.person(&person.user_id).await?;
-    Ok(Json(Prompt::of(&recipient, query.member_since, api.now())))
+    let locale = query.lang.as_deref().map_or_else(|| recipient.text_locale(), Locale::of);
+    Ok(Json(Prompt::of(&recipient, query.member_since, locale, api.now())))
 }
 
 pub async fn choose(State(api): State<Arc<Api>>, person: Person, Body(choice): Body<Choice>) -> Result<Json<Prompt>, Problem> {
@@ -94,7 +100,7 @@ pub async fn choose(State(api): State<Arc<Api>>, person: Person, Body(choice): B
     if choice.action == Action::OptIn {
         api.welcome(&recipient, now).await?;
     }
-    Ok(Json(Prompt::of(&recipient, None, now)))
+    Ok(Json(Prompt::of(&recipient, None, recipient.text_locale(), now)))
 }
 
 fn apply(choice: &Choice, recipient: &mut Recipient, origin: &Origin, at: Timestamp) -> Result<Option<Statement>, Problem> {
@@ -115,19 +121,15 @@ fn opt_in(recipient: &mut Recipient, word: Word) -> Result<Option<Statement>, Pr
     if recipient.phone.is_none() {
         return Err(Kind::PhoneNumberNeeded.problem());
     }
-    // Yes with every switch off would be a yes to nothing.
-    if recipient.categories.none_on() {
-        recipient.categories = Categories::ALL_ON;
-    }
     Ok(give(recipient, word))
 }
 
 impl Prompt {
-    fn of(recipient: &Recipient, member_since: Option<Timestamp>, now: Timestamp) -> Self {
+    fn of(recipient: &Recipient, member_since: Option<Timestamp>, locale: Locale, now: Timestamp) -> Self {
         let already_opted_in = recipient.sms_enabled && recipient.standing_consent().is_some();
         let settled = member_since.is_none_or(|since| now.duration_since(since) >= AFTER_JOINING);
         let rested = recipient.prompt_shown_at.is_none_or(|shown| now.duration_since(shown) >= BETWEEN_SHOWINGS);
-        let disclosure = disclosures::current(recipient.text_locale());
+        let disclosure = disclosures::current(locale);
         Self {
             show_prompt: !already_opted_in && settled && rested && recipient.prompt_dismissed_at.is_none(),
             already_opted_in,

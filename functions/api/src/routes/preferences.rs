@@ -21,7 +21,7 @@ use crate::routes::consent::{Word, give, revoke};
 use crate::{
     api::Api,
     auth::{Origin, Person},
-    body::{Body, present},
+    body::{Body, object, present},
     disclosures,
     problem::{Kind, Problem},
 };
@@ -68,8 +68,9 @@ pub struct Patch {
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "bool")]
     pub sms_enabled: Option<bool>,
-    #[serde(default)]
-    pub categories: SwitchesPatch,
+    #[serde(default, deserialize_with = "object")]
+    #[schemars(with = "SwitchesPatch")]
+    pub categories: Option<SwitchesPatch>,
     /// IANA name, such as `America/New_York`; `null` for none.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Option<String>")]
@@ -83,7 +84,7 @@ pub struct Patch {
     #[schemars(with = "String", extend("enum" = disclosures::ALL.map(|disclosure| disclosure.version)))]
     pub disclosure_version: Option<String>,
     /// Where the person is. For backends only.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "object")]
     #[schemars(with = "Origin")]
     pub origin: Option<Origin>,
 }
@@ -174,7 +175,9 @@ fn apply(patch: &Patch, recipient: &mut Recipient, origin: &Origin, at: Timestam
     if let Some(locale) = &patch.locale {
         recipient.locale = locale.as_deref().map(language_tag).transpose()?;
     }
-    patch.categories.apply(&mut recipient.categories);
+    if let Some(switches) = &patch.categories {
+        switches.apply(&mut recipient.categories);
+    }
 
     let version = patch.disclosure_version.as_deref();
     let disclosure = version.map(|version| disclosures::find(version).ok_or_else(unknown_disclosure)).transpose()?;

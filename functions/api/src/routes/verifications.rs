@@ -1,7 +1,6 @@
 //! `POST …/verifications` and `…/verifications/check`: a person proves that a number is theirs.
 
 mod check;
-mod limits;
 mod start;
 
 pub use check::{Guessed, Verified, check};

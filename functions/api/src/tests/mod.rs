@@ -2,10 +2,12 @@
 
 mod access;
 mod document;
+mod elements;
 mod history;
 mod opt_in;
 mod page;
 mod preferences;
+mod pumping;
 mod verification_limits;
 mod verifications;
 
@@ -17,14 +19,16 @@ use jiff::{SignedDuration, Timestamp};
 use journeys::embedded::{Embedded, sdk};
 use serde_json::{Value, json};
 use sms::{
+    closing::{Closing, Feedback},
     consent::Method,
     event::UserId,
     gates::Rules,
+    message::Change,
     phone::PhoneNumber,
     queues::{Lanes, OptOutOrders},
     recipient::{Categories, Consent, Recipient},
     secrets::{RotatingSecret, Secret},
-    stores::{Ledger, Limits, Messages, OptOuts, Recipients, Verifications},
+    stores::{Codes, Ledger, Limits, Messages, Notes, OptOuts, Recipients, Verifications},
     text::House,
     token::{Claims, Scope, TokenKeys},
     verification::CodeSecret,
@@ -48,6 +52,31 @@ struct Stage {
     clock: Arc<Mutex<Timestamp>>,
     /// The value of the secret that tokens are signed with.
     keys: Arc<Mutex<String>>,
+    aws: Aws,
+}
+
+/// AWS, as far as it hears what became of codes.
+#[derive(Clone, Default)]
+struct Aws {
+    /// What it heard, as `MessageId STATUS`.
+    heard: Arc<Mutex<Vec<String>>>,
+    is_down: Arc<Mutex<bool>>,
+}
+
+impl Aws {
+    fn feedback(&self) -> Feedback {
+        let aws = self.clone();
+        let client = infallible_client_fn(move |request| {
+            let down = *aws.is_down.lock().expect("is_down");
+            let said = serde_json::from_slice::<Value>(request.body().bytes().unwrap_or_default()).unwrap_or_default();
+            let word = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
+            if !down {
+                aws.heard.lock().expect("heard").push(format!("{} {}", word("MessageId"), word("MessageFeedbackStatus")));
+            }
+            http::Response::builder().status(if down { 400 } else { 200 }).body(r#"{"__type":"ThrottlingException"}"#).expect("response")
+        });
+        Feedback::new(&sdk("http://127.0.0.1:9").into_builder().http_client(client).build())
+    }
 }
 
 /// A request, before it is made.
@@ -79,6 +108,7 @@ impl Stage {
         let clock = Arc::new(Mutex::new(start_of_time()));
         let keys = Arc::new(Mutex::new(key_pair('k', "")));
         let dynamodb = || embedded.dynamodb.clone();
+        let aws = Aws::default();
         let (told, kept) = (clock.clone(), keys.clone());
         let vault = sdk("http://127.0.0.1:9").into_builder().http_client(infallible_client_fn(move |request| {
             let codes = request.body().bytes().is_some_and(|body| String::from_utf8_lossy(body).contains("codes"));
@@ -94,7 +124,12 @@ impl Stage {
             ledger: Ledger::new(dynamodb(), "ConsentsTable".into()),
             messages: Messages::new(dynamodb(), "MessagesTable".into()),
             verifications: verifications.clone(),
-            limits: Limits::new(dynamodb(), "LimitsTable".into()),
+            codes: Codes { limits: Limits::new(dynamodb(), "LimitsTable".into()), verifications: verifications.clone(), per_hour: codes_per_hour },
+            closing: Closing {
+                verifications: verifications.clone(),
+                messages: Messages::new(dynamodb(), "MessagesTable".into()),
+                feedback: aws.feedback(),
+            },
             lanes: Lanes::new(embedded.sqs.clone(), "http://queues/urgent".into(), "http://queues/urgent".into()),
             opt_out_orders: OptOutOrders::new(embedded.sqs.clone(), "http://queues/inbound".into()),
             code_secret: Secret::new(&vault, "codes".into()),
@@ -103,10 +138,9 @@ impl Stage {
                 house: House { link_domains: vec!["allthrive.ai".into()], support_contact: "support@allthrive.ai".into() },
                 prices: "US=8830".parse().expect("prices"),
             },
-            codes_per_hour,
             clock: Box::new(move || *told.lock().expect("clock")),
         };
-        Self { embedded, router: router(api), recipients, verifications, clock, keys }
+        Self { embedded, router: router(api), recipients, verifications, clock, keys, aws }
     }
 
     async fn with(self, recipient: Recipient) -> Self {
@@ -151,6 +185,21 @@ impl Stage {
 
     async fn rows(&self, table: &str) -> Vec<Value> {
         self.embedded.scan(table).await.expect("scan")
+    }
+
+    /// The sender sends the text `id`, which AWS calls `name`.
+    async fn sent(&self, id: &Value, name: &str) {
+        let id = id.as_str().and_then(|id| id.parse().ok()).expect("an id");
+        let messages = Messages::new(self.embedded.dynamodb.clone(), "MessagesTable".into());
+        messages.change(id, Change::Claimed, None, Notes::default(), self.now()).await.expect("claim");
+        let notes = Notes::default().with("provider_message_id", name).expect("notes");
+        messages.change(id, Change::Accepted, None, notes, self.now()).await.expect("accept");
+    }
+
+    fn heard(&self) -> Vec<String> {
+        let mut heard = self.aws.heard.lock().expect("heard").clone();
+        heard.sort();
+        heard
     }
 
     fn jobs(&self) -> usize {

@@ -94,3 +94,21 @@ async fn a_yes_for_a_number_that_is_not_proven_waits_with_its_welcome() {
     choose(&stage, json!({"action": "opt_in", "disclosureVersion": "2026-11.en"})).await;
     assert!(stage.rows("MessagesTable").await.is_empty());
 }
+
+#[tokio::test]
+async fn the_words_come_in_the_language_of_the_page_and_texts_then_follow_it() {
+    let stage = Stage::set().await.with(ben()).await;
+    let version = async |query: &str| stage.ask(stage.me("ada", "GET", &format!("opt-in{query}"))).await.body["disclosure"]["version"].clone();
+    assert_eq!([version("").await, version("?lang=es-MX").await, version("?lang=fr").await], ["2026-11.en", "2026-11.es", "2026-11.en"]);
+    choose(&stage, json!({"action": "opt_in", "disclosureVersion": "2026-11.es"})).await;
+    assert_eq!(stage.recipient("ada").await.locale.as_deref(), Some("es"));
+    assert_eq!(stage.rows("MessagesTable").await[0]["locale"], "es");
+    assert_eq!([version("").await, version("?lang=en").await], ["2026-11.es", "2026-11.en"]);
+}
+
+#[tokio::test]
+async fn a_language_that_was_chosen_stays() {
+    let stage = Stage::set().await.with(Recipient { locale: Some("en-US".into()), ..ben() }).await;
+    choose(&stage, json!({"action": "opt_in", "disclosureVersion": "2026-11.es"})).await;
+    assert_eq!(stage.recipient("ada").await.locale.as_deref(), Some("en-US"));
+}

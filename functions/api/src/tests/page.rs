@@ -250,16 +250,20 @@ async fn codes_are_limited_as_they_are_for_programs() {
     tab.post(&again).await.faults(429, "code", "Try again in 20 seconds");
     stage.later(20);
     tab.post(&again).await.goes_to(&format!("preferences?done=code&verification={id}#code"));
-    for _ in 0..5 {
-        tab.post(&[("act", "check-code"), ("verification", &id), ("code", "000000")]).await;
+    let code = stage.code(&json!(id)).await;
+    let wrong = format!("{:06}", (code.parse::<u32>().expect("digits") + 1) % 1_000_000);
+    let guess = [("act", "check-code"), ("verification", id.as_str()), ("code", wrong.as_str())];
+    for words in ["4 more tries", "3 more tries", "2 more tries", "one more try"] {
+        tab.post(&guess).await.faults(422, "code", words);
     }
-    let locked = tab.post(&[("act", "check-code"), ("verification", &id), ("code", "000000")]).await;
-    assert_eq!(locked.status, 429);
-    locked.says("Too many wrong codes");
-    let unknown = tab.post(&[("act", "check-code"), ("verification", "x"), ("code", "000000")]).await;
-    assert_eq!(unknown.status, 404);
-    unknown.says("This code does not work any more");
+    tab.post(&guess).await.faults(422, "phone", "the last try. Ask for a new one.");
+    tab.post(&guess).await.faults(429, "phone", "Too many wrong codes. Ask for a new one.");
+    tab.post(&[("act", "check-code"), ("verification", "x"), ("code", &code)]).await.faults(404, "phone", "This code does not work any more");
     assert_eq!(stage.jobs(), 2);
+    stage.later(30);
+    let anew = tab.post(&[("act", "send-code"), ("phone", PHONE)]).await;
+    assert_eq!(anew.status, 303, "and a new one can be asked for");
+    assert!(!anew.header("location").contains(&id));
 }
 
 #[tokio::test]

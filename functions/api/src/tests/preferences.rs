@@ -63,6 +63,19 @@ async fn consent_needs_a_number_to_be_for() {
 }
 
 #[tokio::test]
+async fn an_array_is_no_object() {
+    let stage = Stage::set().await.with(ada()).await;
+    for (body, field) in [
+        (json!([false]), "."),
+        (json!({"categories": [false, false]}), "categories"),
+        (json!({"smsEnabled": false, "origin": ["198.51.100.4", "Phone"]}), "origin"),
+    ] {
+        let answer = patch(&stage, body).await;
+        assert_eq!((answer.problem(), &answer.body["errors"][0]["field"]), ("invalid", &json!(field)));
+    }
+}
+
+#[tokio::test]
 async fn where_a_person_is_they_cannot_say_themselves() {
     let stage = Stage::set().await.with(ben()).await;
     let body = json!({"smsEnabled": true, "origin": {"ip": "198.51.100.4"}});
@@ -119,4 +132,18 @@ async fn a_tampered_ledger_says_where() {
     update.update_expression("SET ip = :ip").expression_attribute_values(":ip", text("192.0.2.1")).send().await.expect("tampering");
     let story = stage.ask(Call::signed("GET", "/v1/users/ada/consent")).await.body;
     assert_eq!([&story["verified"], &story["brokenAt"]], [&json!(false), &json!(2)]);
+}
+
+#[tokio::test]
+async fn a_yes_on_the_settings_page_is_a_yes_to_something_and_welcomed_once() {
+    let stage = Stage::set().await.with(ben()).await;
+    let on = json!({"smsEnabled": true, "disclosureVersion": "2026-11.en"});
+    let answer = patch(&stage, on.clone()).await;
+    assert!(answer.body["categories"].as_object().expect("switches").values().all(|on| on == true), "{answer:?}");
+    patch(&stage, json!({"categories": {"achievements": false}})).await;
+    patch(&stage, json!({"smsEnabled": false})).await;
+    let answer = patch(&stage, on).await;
+    assert_eq!([&answer.body["categories"]["achievements"], &answer.body["categories"]["streakAlerts"]], [false, true], "what was chosen stays");
+    let messages = stage.rows("MessagesTable").await;
+    assert_eq!(messages.iter().map(|message| &message["type"]).collect::<Vec<_>>(), ["opt_in_confirmation"]);
 }

@@ -157,8 +157,11 @@ async fn a_resend_says_the_same_code_and_gives_no_new_guesses() {
     let copy = messages.iter().map(|row| row["message_id"].clone()).find(|row| row != id).expect("a second message");
     assert_eq!(stage.code(&copy).await, stage.code(id).await);
     let code = stage.code(id).await;
-    assert_eq!(give(&stage, "new", &copy, &code).await.problem(), "not-found", "guesses are counted in one place");
-    assert_eq!(give(&stage, "new", id, &code).await.status, 200);
+    assert_eq!(give(&stage, "new", &copy, &wrong(&code)).await.body["attemptsLeft"], 4);
+    assert_eq!(give(&stage, "new", id, &wrong(&code)).await.body["attemptsLeft"], 3, "guesses are counted in one place");
+    assert_eq!(give(&stage, "eve", &copy, &code).await.problem(), "not-found");
+    assert_eq!(give(&stage, "new", &copy, &code).await.status, 200);
+    assert_eq!(give(&stage, "new", id, &code).await.problem(), "code-used");
 }
 
 #[tokio::test]
@@ -220,7 +223,8 @@ async fn nothing_tells_that_a_number_is_somebodys_or_wants_no_texts() {
     }
     let rows = stage.rows("MessagesTable").await;
     let held = rows.iter().find(|row| row["phone"] == OTHER).expect("a row");
-    assert_eq!((&held["status"], stage.jobs()), (&json!("suppressed"), 2), "but nothing is sent to who said stop");
+    assert_eq!(held["status"], "suppressed", "but nothing is sent to who said stop");
+    assert_eq!(stage.jobs(), 3, "nor does the time it takes tell: the sender drops that job");
 }
 
 #[tokio::test]
@@ -233,4 +237,66 @@ async fn numbers_of_other_countries_are_not_texted() {
         assert_eq!(start(&stage, "new", bad).await.problem(), "invalid", "{bad}");
     }
     assert!(stage.rows("LimitsTable").await.is_empty());
+}
+
+#[tokio::test]
+async fn aws_hears_of_every_text_of_a_code_that_came_back() {
+    let stage = Stage::set().await;
+    let id = start(&stage, "new", PHONE).await.body["verificationId"].take();
+    stage.sent(&id, "first").await;
+    stage.later(30);
+    start(&stage, "new", PHONE).await;
+    let copy = stage.rows("MessagesTable").await.iter().map(|row| row["message_id"].clone()).find(|row| *row != id).expect("a second message");
+    stage.sent(&copy, "second").await;
+    let code = stage.code(&id).await;
+    give(&stage, "new", &id, &wrong(&code)).await;
+    assert!(stage.heard().is_empty(), "a wrong guess is no news");
+    assert_eq!(give(&stage, "new", &id, &code).await.status, 200);
+    assert_eq!(stage.heard(), ["first RECEIVED", "second RECEIVED"]);
+    give(&stage, "new", &id, &code).await;
+    assert_eq!(stage.heard().len(), 2, "once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aws_hears_once_that_a_code_was_locked() {
+    let stage = Stage::set().await;
+    let id = start(&stage, "new", PHONE).await.body["verificationId"].take();
+    stage.sent(&id, "text").await;
+    let bad = wrong(&stage.code(&id).await);
+    for _ in 0..4 {
+        give(&stage, "new", &id, &bad).await;
+    }
+    assert!(stage.heard().is_empty());
+    join_all((0..20).map(|_| give(&stage, "new", &id, &bad))).await;
+    assert_eq!(stage.heard(), ["text FAILED"]);
+    let row = stage.rows("VerificationsTable").await.remove(0);
+    assert!(row["closed_at"].is_string() && row["untold"].is_null(), "{row}");
+}
+
+#[tokio::test]
+async fn feedback_that_fails_is_not_the_persons_trouble_and_leaves_a_mark() {
+    let stage = Stage::set().await;
+    *stage.aws.is_down.lock().expect("is_down") = true;
+    let id = start(&stage, "new", PHONE).await.body["verificationId"].take();
+    stage.sent(&id, "text").await;
+    let code = stage.code(&id).await;
+    assert_eq!(give(&stage, "new", &id, &code).await.status, 200);
+    let row = stage.rows("VerificationsTable").await.remove(0);
+    assert!(row["closed_at"].is_string() && row["used_at"].is_string(), "{row}");
+    assert_eq!((&row["untold"], stage.heard().len()), (&json!(true), 0));
+}
+
+#[tokio::test]
+async fn a_locked_code_is_followed_by_a_new_one() {
+    let stage = Stage::set().await;
+    let first = start(&stage, "new", PHONE).await.body["verificationId"].take();
+    let bad = wrong(&stage.code(&first).await);
+    for _ in 0..5 {
+        give(&stage, "new", &first, &bad).await;
+    }
+    stage.later(30);
+    let second = start(&stage, "new", PHONE).await.body["verificationId"].take();
+    assert_ne!(first, second);
+    let code = stage.code(&second).await;
+    assert_eq!(give(&stage, "new", &second, &code).await.status, 200);
 }

@@ -118,11 +118,11 @@ pub static WORDS: Words = Words {
     too_many_codes: |wait| format!("Too many codes were asked for. Try again in {}.", span(wait)),
     bad_code: "Enter the six digits of the code.",
     wrong_code: |left| match left {
-        0 => "That was not the code, and the last try. Ask for a new code in a few minutes.".to_owned(),
+        0 => "That was not the code, and the last try. Ask for a new one.".to_owned(),
         1 => "That is not the code. You have one more try.".to_owned(),
         left => format!("That is not the code. You have {left} more tries."),
     },
-    code_locked: "Too many wrong codes. Wait ten minutes, then ask for a new one.",
+    code_locked: "Too many wrong codes. Ask for a new one.",
     code_over: "This code does not work any more. Ask for a new one.",
     no_kind: "Tick at least one kind of text, or turn “Text me” off.",
     bad_zone: "Choose a time zone from the list.",

@@ -118,11 +118,11 @@ pub static WORDS: Words = Words {
     too_many_codes: |wait| format!("Se pidieron demasiados códigos. Inténtalo de nuevo en {}.", span(wait)),
     bad_code: "Escribe las seis cifras del código.",
     wrong_code: |left| match left {
-        0 => "Ese no era el código, y era el último intento. Pide un código nuevo dentro de unos minutos.".to_owned(),
+        0 => "Ese no era el código, y era el último intento. Pide uno nuevo.".to_owned(),
         1 => "Ese no es el código. Te queda un intento.".to_owned(),
         left => format!("Ese no es el código. Te quedan {left} intentos."),
     },
-    code_locked: "Demasiados códigos incorrectos. Espera diez minutos y pide uno nuevo.",
+    code_locked: "Demasiados códigos incorrectos. Pide uno nuevo.",
     code_over: "Este código ya no sirve. Pide uno nuevo.",
     no_kind: "Marca al menos un tipo de mensaje o desactiva «Enviarme mensajes».",
     bad_zone: "Elige una zona horaria de la lista.",

@@ -1,6 +1,4 @@
 //! A code is given.
-//!
-//! Not here yet: `PutMessageFeedback`, which would tell AWS how many codes come back (`RECEIVED` on success, `FAILED` on expiry or lock).
 
 use std::sync::Arc;
 
@@ -10,18 +8,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sms::{
     consent::Method,
+    event::UserId,
     recipient::Recipient,
     stores::{Guess, Saved},
     verification::{MOST_GUESSES, Verification},
 };
-use tracing::info;
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::routes::consent::{Word, revoke};
 use crate::{
     api::Api,
     auth::{Origin, Person},
-    body::{Body, present},
+    body::{Body, object},
     problem::{Kind, Problem},
 };
 
@@ -34,7 +33,7 @@ pub struct Guessed {
     #[schemars(regex(pattern = r"^[0-9]{6}$"))]
     pub code: String,
     /// Where the person is. For backends only.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "object")]
     #[schemars(with = "Origin")]
     pub origin: Option<Origin>,
 }
@@ -55,20 +54,27 @@ pub async fn check(State(api): State<Arc<Api>>, person: Person, Body(guess): Bod
     if guess.code.len() != 6 || !guess.code.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Problem::invalid("code", "not a code, expected six digits"));
     }
-    let verification = match api.verifications.guess(guess.verification_id, &person.user_id, now).await? {
+    let verification = match api.guess(guess.verification_id, &person.user_id, now).await? {
         Guess::Counted(verification) => verification,
         // Somebody else's is as unknown as none at all.
         Guess::Refused(found) => {
-            let mine = found.filter(|row| row.user_id == person.user_id && row.repeats.is_none());
+            let mine = found.filter(|row| row.user_id == person.user_id);
             return Err(mine.map_or_else(|| Kind::NotFound.problem(), |row| refusal(&row, now)));
         }
     };
     if !verification.matches(&guess.code, api.code_secret.get().await?) {
         info!(verification.id = %verification.verification_id, verification.attempts = verification.attempts, "wrong code");
+        if verification.attempts == MOST_GUESSES {
+            api.close(&verification, now).await;
+        }
         return Err(Kind::WrongCode.problem().and("attemptsLeft", MOST_GUESSES - verification.attempts));
     }
     let recipient = api.bind(&verification, &origin, now).await?;
     info!(verification.id = %verification.verification_id, "verified");
+    if let Err(error) = api.codes.came_back(&verification).await {
+        warn!(verification.id = %verification.verification_id, reason = format!("{error:#}"), "its coming back was not counted");
+    }
+    api.close(&verification, now).await;
     api.welcome(&recipient, now).await?;
     Ok(Json(Verified { phone_verified: true }))
 }
@@ -84,6 +90,25 @@ fn refusal(row: &Verification, now: Timestamp) -> Problem {
 }
 
 impl Api {
+    /// Counts a guess, always at the verification that the code was first made for: a text that says it once more has an id of its own, and may be all that the main
+    /// app knows.
+    async fn guess(&self, id: Uuid, user: &UserId, now: Timestamp) -> anyhow::Result<Guess> {
+        let guess = self.verifications.guess(id, user, now).await?;
+        match guess {
+            Guess::Refused(Some(row)) if row.user_id == *user && row.repeats.is_some() => {
+                self.verifications.guess(row.repeats.unwrap_or(id), user, now).await
+            }
+            guess => Ok(guess),
+        }
+    }
+
+    /// AWS hears what became of the code. If that fails the person need not know: the row keeps a mark, and the reconciler tries again.
+    async fn close(&self, verification: &Verification, now: Timestamp) {
+        if let Err(error) = self.closing.close(verification.verification_id, now).await {
+            warn!(verification.id = %verification.verification_id, reason = format!("{error:#}"), "not closed yet");
+        }
+    }
+
     /// Makes the number the person's own and uses the code up, together or not at all. Consent stays with the number it was given for: a changed number has none.
     async fn bind(&self, verification: &Verification, origin: &Origin, now: Timestamp) -> Result<Recipient, Problem> {
         for _ in 0..TRIES {

@@ -4,23 +4,25 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use axum::{Json, extract::State, http::StatusCode};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sms::{
     content::{Content, PhoneVerification},
     event::{Event, UserId},
-    gates, moment,
+    gates,
+    message::{Message, Status},
+    moment,
     phone::PhoneNumber,
-    verification::Verification,
+    recipient::Recipient,
+    stores::{Asked, Asker, RESEND_GAP, Why},
 };
 use uuid::Uuid;
 
-use super::limits::{Asker, RESEND_GAP};
 use crate::{
     api::Api,
     auth::{Origin, Person},
-    body::{Body, present},
+    body::{Body, object},
     problem::{Kind, Problem},
 };
 
@@ -32,7 +34,7 @@ pub struct VerificationRequest {
     #[schemars(with = "String", regex(pattern = r"^\+[1-9][0-9]{7,14}$"))]
     pub phone_number: PhoneNumber,
     /// Where the person is. For backends only.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "object")]
     #[schemars(with = "Origin")]
     pub origin: Option<Origin>,
 }
@@ -51,9 +53,6 @@ pub struct Started {
     resend_after: Timestamp,
 }
 
-/// A code that ends sooner than this is not sent once more: it would hardly arrive in time.
-const WORTH_REPEATING: SignedDuration = SignedDuration::from_secs(60);
-
 pub async fn start(
     State(api): State<Arc<Api>>,
     person: Person,
@@ -64,18 +63,26 @@ pub async fn start(
     if phone.country().and_then(|country| api.rules.prices.of(country)).is_none() {
         return Err(Kind::CountryNotAllowed.problem());
     }
-    let event = wish(user, phone)?;
-    let message_id = event.message_id();
-    let fresh = Verification::new(message_id, user.clone(), phone.clone(), random()?, now);
-    let asker = Asker { user, phone, address: origin.ip };
-    let id = api.count_code(&asker, message_id, now).await?;
-
-    let verification = if id == message_id { fresh } else { api.living(Some(id), now).await?.map_or(fresh, |living| living.repeated_in(message_id)) };
-    let event = Event { expirytime: Some(verification.valid_until), ..event };
-    api.send_code(&event, &verification, now).await?;
-    let started =
-        Started { verification_id: verification.repeats.unwrap_or(message_id), expires_at: verification.valid_until, resend_after: now + RESEND_GAP };
-    Ok((StatusCode::ACCEPTED, Json(started)))
+    let recipient = api.recipients.get(user).await?;
+    let opt_out = api.opt_outs.get(phone).await?;
+    let mut message = gates::decide(&wish(user, phone)?, recipient.as_ref(), opt_out.as_ref(), &api.rules, now);
+    let has_proven = recipient.as_ref().and_then(Recipient::verified_phone) == Some(phone);
+    let asker = Asker { user, phone, address: origin.ip, has_proven, is_sent: message.status == Status::Pending };
+    let verification = match api.codes.ask(&asker, message.message_id, random()?, now).await? {
+        Asked::Granted(verification) => *verification,
+        Asked::Refused(refusal) => {
+            // Of somebody who asks too often there is nothing to remember; of a prefix that is blocked there is.
+            if let (Why::Blocked(_), Some((gate, detail))) = (&refusal.why, refusal.gate()) {
+                gates::refuse(&mut message, gate, detail);
+                api.send(message).await?;
+            }
+            return Err(Problem::until(Kind::TooManyCodes, refusal.wait));
+        }
+    };
+    message.useful_until = message.useful_until.min(verification.valid_until);
+    api.send_code(message).await?;
+    let verification_id = verification.repeats.unwrap_or(verification.verification_id);
+    Ok((StatusCode::ACCEPTED, Json(Started { verification_id, expires_at: verification.valid_until, resend_after: now + RESEND_GAP })))
 }
 
 /// What the main app could have published to the same end; its id is the message's.
@@ -99,19 +106,14 @@ fn random() -> anyhow::Result<[u8; 16]> {
 }
 
 impl Api {
-    /// The verification `id`, if its code may be sent once more.
-    pub async fn living(&self, id: Option<Uuid>, now: Timestamp) -> anyhow::Result<Option<Verification>> {
-        let Some(id) = id else { return Ok(None) };
-        Ok(self.verifications.get(id).await?.filter(|verification| verification.is_open(now + WORTH_REPEATING)))
-    }
-
-    /// Writes what the code is made from, then the message, then the job: no sender finds one without the other.
-    async fn send_code(&self, event: &Event, verification: &Verification, now: Timestamp) -> anyhow::Result<()> {
-        let recipient = self.recipients.get(&event.user_id).await?;
-        let opt_out = self.opt_outs.get(&verification.phone).await?;
-        let message = gates::decide(event, recipient.as_ref(), opt_out.as_ref(), &self.rules, now);
-        // Also for a number that gets nothing: whether a guess is counted must not tell that.
-        self.verifications.write(verification).await?;
-        self.send(message).await
+    /// Writes the row and puts it on its lane, as is done of every text; here also if nothing is to be sent. The sender drops such a job, and how long the answer
+    /// took does not tell who said stop.
+    async fn send_code(&self, message: Message) -> anyhow::Result<()> {
+        let (id, lane, is_sent) = (message.message_id, message.lane, message.status == Status::Pending);
+        self.send(message).await?;
+        if !is_sent && let Some((_, error)) = self.lanes.enqueue(&[(id, lane)]).await.pop() {
+            return Err(error);
+        }
+        Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! Events in; rows, calls and jobs out.
 
+mod codes;
+
 use jiff::{SignedDuration, Timestamp};
 use journeys::embedded::Embedded;
 use serde_json::{Value, json};
@@ -11,7 +13,7 @@ use sms::{
     opt_out::OptOut,
     queues::Lanes,
     recipient::{Categories, Consent, Recipient},
-    stores::{Messages, Notes, OptOuts, Recipients, Verifications},
+    stores::{Codes, Limits, Messages, Notes, OptOuts, Recipients, Verifications},
     text::House,
 };
 
@@ -33,13 +35,21 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Self {
+        Self::with_codes_per_hour(1000).await
+    }
+
+    async fn with_codes_per_hour(per_hour: u64) -> Self {
         let embedded = Embedded::start().await.expect("embedded");
         let dynamodb = || embedded.dynamodb.clone();
         let producer = Producer {
             recipients: Recipients::new(dynamodb(), "RecipientsTable".into()),
             opt_outs: OptOuts::new(dynamodb(), "OptOutsTable".into()),
             messages: Messages::new(dynamodb(), "MessagesTable".into()),
-            verifications: Verifications::new(dynamodb(), "VerificationsTable".into()),
+            codes: Codes {
+                limits: Limits::new(dynamodb(), "LimitsTable".into()),
+                verifications: Verifications::new(dynamodb(), "VerificationsTable".into()),
+                per_hour,
+            },
             lanes: Lanes::new(embedded.sqs.clone(), "http://queues/urgent".into(), "http://queues/bulk".into()),
             rules: Rules {
                 house: House { link_domains: vec!["allthrive.ai".into()], support_contact: "support@allthrive.ai".into() },
@@ -56,8 +66,12 @@ impl Stage {
     }
 
     async fn admit(&self, events: &[Value]) -> Vec<anyhow::Result<()>> {
+        self.admit_at(now(), events).await
+    }
+
+    async fn admit_at(&self, at: Timestamp, events: &[Value]) -> Vec<anyhow::Result<()>> {
         let bodies = events.iter().map(Value::to_string).collect::<Vec<_>>();
-        self.producer.admit(&bodies.iter().map(String::as_str).collect::<Vec<_>>(), now(), no_randomness).await
+        self.producer.admit(&bodies.iter().map(String::as_str).collect::<Vec<_>>(), at, no_randomness).await
     }
 
     /// The row of the event `id`, as plain JSON.
