@@ -39,23 +39,10 @@ struct DevTools(&'static str, Value);
 impl Browser {
     /// Starts it, 1400 pixels wide.
     pub async fn open() -> anyhow::Result<Self> {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .context("chromedriver is missing: apt-get install chromium chromium-driver")?;
-        let mut lines = BufReader::new(driver.stdout.take().context("no output")?).lines();
-        let port = loop {
-            let line = lines.next_line().await?.context("chromedriver ended before it said its port")?;
-            if let Some((_, port)) = line.split_once("successfully on port ") {
-                break port.trim_end_matches('.').to_owned();
-            }
-        };
-        let profile = std::env::temp_dir().join(format!("journeys-{}", uuid::Uuid::new_v4()));
+        let (process, port) = driver().await?;
+        let driver = Driver { process, profile: std::env::temp_dir().join(format!("journeys-{}", uuid::Uuid::new_v4())) };
         let arguments = [
-            &format!("--user-data-dir={}", profile.display()),
+            &format!("--user-data-dir={}", driver.profile.display()),
             "--headless=new",
             "--no-sandbox",
             "--disable-gpu",
@@ -68,7 +55,7 @@ impl Browser {
         let capabilities = json!({"goog:chromeOptions": {"args": arguments}}).as_object().cloned().context("capabilities")?;
         let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
         let client = builder.capabilities(capabilities).connect(&format!("http://127.0.0.1:{port}")).await?;
-        Ok(Self { client, scripts_off: AtomicBool::new(false), _driver: Driver { process: driver, profile } })
+        Ok(Self { client, scripts_off: AtomicBool::new(false), _driver: driver })
     }
 
     /// The element with this `data-testid`, as soon as it is there.
@@ -133,6 +120,26 @@ impl Browser {
     async fn ask(&self, command: &'static str, parameters: Value) -> anyhow::Result<Value> {
         self.client.issue_cmd(DevTools(command, parameters)).await.with_context(|| command.to_owned())
     }
+}
+
+/// A driver, and its port. It takes a free port of IPv4 and wants the same one of IPv6, which another driver may have taken meanwhile: then it ends, and another is begun.
+async fn driver() -> anyhow::Result<(Child, String)> {
+    for _ in 0..10 {
+        let mut process = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .context("chromedriver is missing: apt-get install chromium chromium-driver")?;
+        let mut lines = BufReader::new(process.stdout.take().context("no output")?).lines();
+        while let Some(line) = lines.next_line().await? {
+            if let Some((_, port)) = line.split_once("successfully on port ") {
+                return Ok((process, port.trim_end_matches('.').to_owned()));
+            }
+        }
+    }
+    anyhow::bail!("chromedriver ended ten times before it said its port")
 }
 
 /// A test that fails half-way closes nothing, and the browser, a child of the driver, would outlive both.
