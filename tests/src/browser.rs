@@ -1,7 +1,7 @@
 //! A real Chromium: with or without scripts, light or dark, wide or narrow; and axe-core, which looks for what shuts people out.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::Stdio,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -23,7 +23,13 @@ pub struct Browser {
     /// What drives it.
     pub client: Client,
     scripts_off: AtomicBool,
-    _driver: Child,
+    _driver: Driver,
+}
+
+/// What runs the browser, and where that keeps its things: both gone when dropped.
+struct Driver {
+    process: Child,
+    profile: PathBuf,
 }
 
 /// A command of the Chrome `DevTools` Protocol, by way of chromedriver.
@@ -33,20 +39,10 @@ struct DevTools(&'static str, Value);
 impl Browser {
     /// Starts it, 1400 pixels wide.
     pub async fn open() -> anyhow::Result<Self> {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .context("chromedriver is missing: apt-get install chromium chromium-driver")?;
-        let mut lines = BufReader::new(driver.stdout.take().context("no output")?).lines();
-        let port = loop {
-            let line = lines.next_line().await?.context("chromedriver ended before it said its port")?;
-            if let Some((_, port)) = line.split_once("successfully on port ") {
-                break port.trim_end_matches('.').to_owned();
-            }
-        };
+        let (process, port) = driver().await?;
+        let driver = Driver { process, profile: std::env::temp_dir().join(format!("journeys-{}", uuid::Uuid::new_v4())) };
         let arguments = [
+            &format!("--user-data-dir={}", driver.profile.display()),
             "--headless=new",
             "--no-sandbox",
             "--disable-gpu",
@@ -107,7 +103,10 @@ impl Browser {
 
     /// A picture of the whole page, as PNG.
     pub async fn picture(&self, path: &Path) -> anyhow::Result<()> {
-        let size = self.client.execute("return [document.documentElement.clientWidth, document.documentElement.scrollHeight]", vec![]).await?;
+        let size = self
+            .client
+            .execute("scrollTo(0, 0); return [document.documentElement.clientWidth, document.documentElement.scrollHeight]", vec![])
+            .await?;
         let clip = json!({"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1});
         let answer = self.ask("Page.captureScreenshot", json!({"clip": clip, "captureBeyondViewport": true})).await?;
         let png = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, answer["data"].as_str().context("no picture")?)?;
@@ -120,6 +119,43 @@ impl Browser {
 
     async fn ask(&self, command: &'static str, parameters: Value) -> anyhow::Result<Value> {
         self.client.issue_cmd(DevTools(command, parameters)).await.with_context(|| command.to_owned())
+    }
+}
+
+/// A driver, and its port. It takes a free port of IPv4 and wants the same one of IPv6, which another driver may have taken meanwhile: then it ends, and another is begun.
+async fn driver() -> anyhow::Result<(Child, String)> {
+    for _ in 0..10 {
+        let mut process = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .context("chromedriver is missing: apt-get install chromium chromium-driver")?;
+        let mut lines = BufReader::new(process.stdout.take().context("no output")?).lines();
+        while let Some(line) = lines.next_line().await? {
+            if let Some((_, port)) = line.split_once("successfully on port ") {
+                return Ok((process, port.trim_end_matches('.').to_owned()));
+            }
+        }
+    }
+    anyhow::bail!("chromedriver ended ten times before it said its port")
+}
+
+/// A test that fails half-way closes nothing, and the browser, a child of the driver, would outlive both.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(group) = self.process.id() {
+            let _ = std::process::Command::new("kill").args(["-KILL", "--", &format!("-{group}")]).status();
+        }
+        // The last process of it may still be writing.
+        let gone = || std::fs::remove_dir_all(&self.profile).is_ok() || !self.profile.exists();
+        let _ = (0..100).find(|_| {
+            gone() || {
+                std::thread::sleep(Duration::from_millis(10));
+                false
+            }
+        });
     }
 }
 

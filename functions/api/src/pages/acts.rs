@@ -90,12 +90,11 @@ impl Act {
         }
     }
 
-    /// The part of the page that shows what came of it.
-    pub fn section(self) -> &'static str {
+    /// Where to go on after it, which a browser then gives the focus: the next field, or the word about what was done.
+    pub fn leads_to(self) -> &'static str {
         match self {
-            Self::SendCode | Self::CheckCode => "phone-number",
-            Self::Save => "texts",
-            Self::Stop => "content",
+            Self::SendCode => "code",
+            Self::CheckCode | Self::Save | Self::Stop => "done",
         }
     }
 }
@@ -142,7 +141,7 @@ async fn check_code(api: &Arc<Api>, visitor: &Visitor, form: &Form) -> Outcome {
                 refused(status(&problem), Field::Code, move |words| (words.wrong_code)(left))
             }
             Kind::CodeLocked => refused(status(&problem), Field::Code, |words| words.code_locked.to_owned()),
-            Kind::CodeExpired | Kind::CodeUsed | Kind::NotFound => refused(status(&problem), Field::Page, |words| words.code_over.to_owned()),
+            Kind::CodeExpired | Kind::CodeUsed | Kind::NotFound => refused(status(&problem), Field::Code, |words| words.code_over.to_owned()),
             Kind::Conflict => refused(status(&problem), Field::Page, |words| words.conflict.to_owned()),
             _ => problem.into(),
         }),

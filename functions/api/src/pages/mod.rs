@@ -93,7 +93,7 @@ async fn done(api: &Arc<Api>, parts: &Parts, form: &Form, words: &'static Words)
                 // Who has just chosen a language sees the page in it.
                 let language = language_asked_for(form).filter(|_| act != Act::Save);
                 let address = view::address(language, &[("done", done), ("verification", &verification)]);
-                return Ok(see_other(&format!("{address}#{}", act.section())));
+                return Ok(see_other(&format!("{address}#{}", act.leads_to())));
             }
             Err(Trouble::Refused(refusal)) => refusal,
             Err(Trouble::Ours(problem)) => return Err(problem),
@@ -103,7 +103,7 @@ async fn done(api: &Arc<Api>, parts: &Parts, form: &Form, words: &'static Words)
     };
     let sight = Box::pin(Sight::of(api, &visitor, form)).await?;
     let typed = if refusal.is_stale() { &Form::default() } else { form };
-    Ok(view::page(refusal.status, &sight, &Notice::refused(refusal.faults), typed))
+    Ok(view::page(refusal.status, &sight, &Notice::refused(refusal.faults, &sight), typed))
 }
 
 fn see_other(address: &str) -> Response {

@@ -138,8 +138,13 @@ impl Notice {
         Self { done, faults: Vec::new() }
     }
 
-    /// Of what is wrong.
-    pub fn refused(faults: Vec<Fault>) -> Self {
+    /// Of what is wrong. Where no code is waited for any more, its faults stand beside the field that asks for a new one.
+    pub fn refused(mut faults: Vec<Fault>, sight: &Sight<'_>) -> Self {
+        for fault in &mut faults {
+            if fault.field == Field::Code && sight.verification.is_none() {
+                fault.field = Field::Phone;
+            }
+        }
         Self { done: None, faults }
     }
 
@@ -198,7 +203,7 @@ fn notice(sight: &Sight<'_>, notice: &Notice) -> Markup {
     let words = sight.words;
     html! {
         @if let Some(done) = notice.done {
-            p.done role="status" { (done(words)) }
+            p.done #done role="status" tabindex="-1" { (done(words)) }
         }
         @if !notice.faults.is_empty() {
             div.faults role="alert" {

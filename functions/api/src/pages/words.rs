@@ -37,7 +37,7 @@ pub struct Words {
     pub phone_hint: &'static str,
     pub send_code: &'static str,
     pub code_sent_to: fn(&str) -> String,
-    pub code_until: fn(&str) -> String,
+    pub code_for: fn(i64) -> String,
     pub code_label: &'static str,
     pub code_hint: &'static str,
     pub check_code: &'static str,
@@ -91,7 +91,6 @@ pub struct Words {
 
     pub footer: fn(&str) -> String,
     pub moment: fn(&Zoned) -> String,
-    pub clock: fn(&Zoned) -> String,
 
     pub done_code: &'static str,
     pub done_proven: &'static str,

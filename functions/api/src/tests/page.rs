@@ -209,11 +209,15 @@ async fn a_number_is_asked_for_proven_and_bound() {
     let asked = tab.post(&[("act", "send-code"), ("phone", "(202) 555-0101")]).await;
     let id = stage.rows("VerificationsTable").await[0]["verification_id"].clone();
     let id = id.as_str().expect("an id");
-    asked.goes_to(&format!("preferences?done=code&verification={id}#phone-number"));
+    asked.goes_to(&format!("preferences?done=code&verification={id}#code"));
 
     let page = tab.get(&format!("?done=code&verification={id}")).await;
-    page.says("role=\"status\">The code is on its way.").says("autocomplete=\"one-time-code\" inputmode=\"numeric\"").says("+1 202 555 0101");
-    tab.get(&format!("?verification={id}")).await.says("It works until 10:10 AM");
+    page.says("role=\"status\" tabindex=\"-1\">The code is on its way.")
+        .says("autocomplete=\"one-time-code\" inputmode=\"numeric\"")
+        .says("+1 202 555 0101");
+    tab.get(&format!("?verification={id}")).await.says("It works for 10 more minutes.");
+    stage.later(9 * 60 + 1);
+    tab.get(&format!("?verification={id}")).await.says("It works for one more minute.");
     let theirs = stage.tab("eve").get(&format!("?verification={id}")).await;
     assert!(!theirs.text.contains("one-time-code") && !theirs.text.contains("+1 202 555 0101"), "somebody else's is not shown");
 
@@ -224,7 +228,7 @@ async fn a_number_is_asked_for_proven_and_bound() {
     let wrong = format!("{:06}", (code.parse::<u32>().expect("digits") + 1) % 1_000_000);
     tab.post(&[("act", "check-code"), ("verification", id), ("code", &wrong)]).await.faults(422, "code", "You have 4 more tries");
     let spaced = format!("{} {}", &code[..3], &code[3..]);
-    tab.post(&[("act", "check-code"), ("verification", id), ("code", &spaced)]).await.goes_to("preferences?done=proven#phone-number");
+    tab.post(&[("act", "check-code"), ("verification", id), ("code", &spaced)]).await.goes_to("preferences?done=proven#done");
     tab.get("?done=proven").await.says("This number is yours").says("ending in 0101");
     assert_eq!(stage.recipient("ada").await.verified_phone(), Some(&phone(PHONE)));
     tab.post(&[("act", "check-code"), ("verification", id), ("code", &code)]).await.says("This code does not work any more");
@@ -245,17 +249,21 @@ async fn codes_are_limited_as_they_are_for_programs() {
     let again = [("act", "send-code"), ("phone", PHONE), ("verification", id.as_str())];
     tab.post(&again).await.faults(429, "code", "Try again in 20 seconds");
     stage.later(20);
-    tab.post(&again).await.goes_to(&format!("preferences?done=code&verification={id}#phone-number"));
-    for _ in 0..5 {
-        tab.post(&[("act", "check-code"), ("verification", &id), ("code", "000000")]).await;
+    tab.post(&again).await.goes_to(&format!("preferences?done=code&verification={id}#code"));
+    let code = stage.code(&json!(id)).await;
+    let wrong = format!("{:06}", (code.parse::<u32>().expect("digits") + 1) % 1_000_000);
+    let guess = [("act", "check-code"), ("verification", id.as_str()), ("code", wrong.as_str())];
+    for words in ["4 more tries", "3 more tries", "2 more tries", "one more try"] {
+        tab.post(&guess).await.faults(422, "code", words);
     }
-    let locked = tab.post(&[("act", "check-code"), ("verification", &id), ("code", "000000")]).await;
-    assert_eq!(locked.status, 429);
-    locked.says("Too many wrong codes");
-    let unknown = tab.post(&[("act", "check-code"), ("verification", "x"), ("code", "000000")]).await;
-    assert_eq!(unknown.status, 404);
-    unknown.says("This code does not work any more");
+    tab.post(&guess).await.faults(422, "phone", "the last try. Ask for a new one.");
+    tab.post(&guess).await.faults(429, "phone", "Too many wrong codes. Ask for a new one.");
+    tab.post(&[("act", "check-code"), ("verification", "x"), ("code", &code)]).await.faults(404, "phone", "This code does not work any more");
     assert_eq!(stage.jobs(), 2);
+    stage.later(30);
+    let anew = tab.post(&[("act", "send-code"), ("phone", PHONE)]).await;
+    assert_eq!(anew.status, 303, "and a new one can be asked for");
+    assert!(!anew.header("location").contains(&id));
 }
 
 #[tokio::test]
@@ -264,7 +272,7 @@ async fn turning_texts_on_is_consent_to_the_words_that_were_shown() {
     let tab = stage.tab("ada");
     tab.get("").await.says("version 2026-11.en").says("Consent is not a condition").says("name=\"disclosure\" value=\"2026-11.en\"");
     tab.get("?lang=es").await.says("name=\"disclosure\" value=\"2026-11.es\"").says("Tu consentimiento no es condición");
-    tab.save(&[("texts", "on"), ("streak_alerts", "on")]).await.goes_to("preferences?done=saved#texts");
+    tab.save(&[("texts", "on"), ("streak_alerts", "on")]).await.goes_to("preferences?done=saved#done");
     let row = stage.recipient("ada").await;
     assert!(row.sms_enabled && row.categories.streak_alerts && !row.categories.battle_results);
     let consent = row.standing_consent().expect("consent");
@@ -277,7 +285,7 @@ async fn turning_texts_on_is_consent_to_the_words_that_were_shown() {
     let page = tab.get("?done=saved").await;
     page.says("Texts are on. You agreed on Nov 23, 2026").says("You said yes").says("on your settings page, for the number ending in 0101");
     assert!(!page.text.contains("name=\"disclosure\""), "what was agreed to is not asked again");
-    tab.save(&[("streak_alerts", "on")]).await.goes_to("preferences?done=saved#texts");
+    tab.save(&[("streak_alerts", "on")]).await.goes_to("preferences?done=saved#done");
     assert!(stage.recipient("ada").await.standing_consent().is_none());
     assert_eq!(stage.entries().await.len(), 2);
 }
@@ -314,14 +322,14 @@ async fn a_yes_that_leads_to_no_text_is_questioned() {
 async fn switches_zone_and_language_are_saved() {
     let stage = Stage::set().await.with(Recipient { locale: Some("en-GB".into()), ..ada() }).await;
     let tab = stage.tab("ada");
-    tab.save(&[("texts", "on"), ("achievements", "on"), ("time_zone", "America/Los_Angeles")]).await.goes_to("preferences?done=saved#texts");
+    tab.save(&[("texts", "on"), ("achievements", "on"), ("time_zone", "America/Los_Angeles")]).await.goes_to("preferences?done=saved#done");
     let row = stage.recipient("ada").await;
     assert_eq!((row.time_zone.as_deref(), row.locale.as_deref()), (Some("America/Los_Angeles"), Some("en-GB")), "English stays what English it was");
     assert!(row.categories.achievements && !row.categories.streak_alerts && row.standing_consent().is_some());
     assert!(stage.entries().await.is_empty(), "a switch is no consent");
 
     tab.save(&[("texts", "on"), ("achievements", "on"), ("time_zone", "Mars/Olympus")]).await.faults(422, "time_zone", "Choose a time zone");
-    tab.save(&[("texts", "on"), ("achievements", "on"), ("language", "es"), ("lang", "en")]).await.goes_to("preferences?done=saved#texts");
+    tab.save(&[("texts", "on"), ("achievements", "on"), ("language", "es"), ("lang", "en")]).await.goes_to("preferences?done=saved#done");
     let row = stage.recipient("ada").await;
     assert_eq!((row.time_zone, row.locale.as_deref()), (None, Some("es")));
     tab.get("").await.says("<html lang=\"es\">").says("Guardar");
@@ -332,7 +340,7 @@ async fn switches_zone_and_language_are_saved() {
 async fn a_form_from_an_older_page_changes_nothing_and_shows_how_things_are() {
     let stage = Stage::set().await.with(ada()).await;
     let tab = stage.tab("ada");
-    tab.save(&[("texts", "on"), ("achievements", "on")]).await.goes_to("preferences?done=saved#texts");
+    tab.save(&[("texts", "on"), ("achievements", "on")]).await.goes_to("preferences?done=saved#done");
     let saved = stage.recipient("ada").await;
     for version in ["0", "", "x", "99"] {
         let answer = tab.post(&[("act", "save"), ("version", version), ("texts", "on"), ("streak_alerts", "on"), ("language", "en")]).await;
@@ -349,7 +357,7 @@ async fn stop_everything_stops_everything_from_whatever_page() {
     let stage = Stage::set().await.with(ada()).await;
     let tab = stage.tab("ada");
     for _ in 0..2 {
-        tab.post(&[("act", "stop"), ("version", "77")]).await.goes_to("preferences?done=stopped#content");
+        tab.post(&[("act", "stop"), ("version", "77")]).await.goes_to("preferences?done=stopped#done");
     }
     tab.get("?done=stopped").await.says("Everything is stopped");
     let row = stage.recipient("ada").await;
@@ -362,7 +370,7 @@ async fn stop_everything_stops_everything_from_whatever_page() {
 #[tokio::test]
 async fn nobody_stops_the_texts_to_a_number_that_they_did_not_prove() {
     let stage = Stage::set().await.with(Recipient { phone_verified_at: None, ..ada() }).await;
-    stage.tab("ada").post(&[("act", "stop")]).await.goes_to("preferences?done=stopped#content");
+    stage.tab("ada").post(&[("act", "stop")]).await.goes_to("preferences?done=stopped#done");
     assert!(stage.recipient("ada").await.standing_consent().is_none());
     assert!(stage.embedded.queues.bodies("inbound").is_empty());
 }
@@ -437,7 +445,7 @@ async fn categories_that_were_stopped_by_text_say_so() {
 async fn a_tampered_ledger_is_not_passed_over() {
     let stage = Stage::set().await.with(ben()).await;
     let tab = stage.tab("ada");
-    tab.save(&[("texts", "on"), ("streak_alerts", "on")]).await.goes_to("preferences?done=saved#texts");
+    tab.save(&[("texts", "on"), ("streak_alerts", "on")]).await.goes_to("preferences?done=saved#done");
     assert!(!tab.get("").await.text.contains("does not add up"));
     let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
     let number = aws_sdk_dynamodb::types::AttributeValue::N("1".to_owned());

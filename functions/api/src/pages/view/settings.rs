@@ -72,10 +72,12 @@ fn ask(sight: &Sight<'_>, notice: &Notice, typed: &Form) -> Markup {
 fn code(sight: &Sight<'_>, notice: &Notice, verification: &Verification) -> Markup {
     let words = sight.words;
     let id = verification.verification_id.to_string();
+    // Rounded up: a code of ten minutes begins with ten.
+    let minutes = (verification.valid_until.duration_since(sight.now).as_secs() + 59) / 60;
     html! {
         p {
             ((words.code_sent_to)(&written(&verification.phone))) " "
-            ((words.code_until)(&(words.clock)(&sight.local(verification.valid_until))))
+            ((words.code_for)(minutes.max(1)))
         }
         form method="post" action="preferences" {
             (sight.hidden())

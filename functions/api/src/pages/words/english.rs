@@ -34,7 +34,7 @@ pub static WORDS: Words = Words {
     phone_hint: "With area code, such as 202 555 0101. Message and data rates may apply.",
     send_code: "Text me a code",
     code_sent_to: |number| format!("We texted a code with six digits to {number}."),
-    code_until: |clock| format!("It works until {clock}."),
+    code_for: |minutes| if minutes == 1 { "It works for one more minute.".to_owned() } else { format!("It works for {minutes} more minutes.") },
     code_label: "Code from the text",
     code_hint: "Six digits",
     check_code: "Confirm",
@@ -108,7 +108,6 @@ pub static WORDS: Words = Words {
 
     footer: |contact| format!("Text STOP to end all texts, HELP for help. Questions: {contact}"),
     moment: |at| at.strftime("%b %-d, %Y, %-I:%M %p %Z").to_string(),
-    clock: |at| at.strftime("%-I:%M %p").to_string(),
 
     done_code: "The code is on its way.",
     done_proven: "Thank you. This number is yours.",
@@ -120,11 +119,11 @@ pub static WORDS: Words = Words {
     too_many_codes: |wait| format!("Too many codes were asked for. Try again in {}.", span(wait)),
     bad_code: "Enter the six digits of the code.",
     wrong_code: |left| match left {
-        0 => "That was not the code, and the last try. Ask for a new code in a few minutes.".to_owned(),
+        0 => "That was not the code, and the last try. Ask for a new one.".to_owned(),
         1 => "That is not the code. You have one more try.".to_owned(),
         left => format!("That is not the code. You have {left} more tries."),
     },
-    code_locked: "Too many wrong codes. Wait ten minutes, then ask for a new one.",
+    code_locked: "Too many wrong codes. Ask for a new one.",
     code_over: "This code does not work any more. Ask for a new one.",
     no_kind: "Tick at least one kind of text, or turn “Text me” off.",
     bad_zone: "Choose a time zone from the list.",

@@ -34,7 +34,7 @@ pub static WORDS: Words = Words {
     phone_hint: "Con código de área, por ejemplo 202 555 0101. Pueden aplicarse tarifas de mensajes y datos.",
     send_code: "Enviarme un código",
     code_sent_to: |number| format!("Enviamos un código de seis cifras a {number}."),
-    code_until: |clock| format!("Sirve hasta las {clock}."),
+    code_for: |minutes| if minutes == 1 { "Sirve un minuto más.".to_owned() } else { format!("Sirve {minutes} minutos más.") },
     code_label: "Código del mensaje",
     code_hint: "Seis cifras",
     check_code: "Confirmar",
@@ -108,7 +108,6 @@ pub static WORDS: Words = Words {
 
     footer: |contact| format!("Envía STOP para terminar todos los mensajes, HELP para recibir ayuda. Preguntas: {contact}"),
     moment,
-    clock: |at| at.strftime("%-H:%M").to_string(),
 
     done_code: "El código está en camino.",
     done_proven: "Gracias. Este número es tuyo.",
@@ -120,11 +119,11 @@ pub static WORDS: Words = Words {
     too_many_codes: |wait| format!("Se pidieron demasiados códigos. Inténtalo de nuevo en {}.", span(wait)),
     bad_code: "Escribe las seis cifras del código.",
     wrong_code: |left| match left {
-        0 => "Ese no era el código, y era el último intento. Pide un código nuevo dentro de unos minutos.".to_owned(),
+        0 => "Ese no era el código, y era el último intento. Pide uno nuevo.".to_owned(),
         1 => "Ese no es el código. Te queda un intento.".to_owned(),
         left => format!("Ese no es el código. Te quedan {left} intentos."),
     },
-    code_locked: "Demasiados códigos incorrectos. Espera diez minutos y pide uno nuevo.",
+    code_locked: "Demasiados códigos incorrectos. Pide uno nuevo.",
     code_over: "Este código ya no sirve. Pide uno nuevo.",
     no_kind: "Marca al menos un tipo de mensaje o desactiva «Enviarme mensajes».",
     bad_zone: "Elige una zona horaria de la lista.",
