@@ -240,7 +240,7 @@ customElements.define('sms-settings', class extends Texts {
   async load() {
     const panel = h('section', { lang: this.language }, h('h2', {}, this.say('title')));
     try {
-      this.fill(panel, ...await Promise.all([this.call('preferences'), this.prompt()]));
+      this.fill(panel, await this.call('preferences'), await this.prompt());
     } catch (problem) {
       panel.append(this.form({ retry: () => this.load() }, this.text(this.explain(problem))));
     }
