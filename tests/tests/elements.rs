@@ -147,6 +147,11 @@ impl Demo {
     }
 }
 
+/// Somebody whom the system does not know yet.
+fn newcomer(name: &str) -> String {
+    format!("{name}-{}", &uuid::Uuid::new_v4().simple().to_string()[..8])
+}
+
 /// Six digits that are not `code`.
 fn another(code: &str) -> String {
     let number = code.parse::<u32>().unwrap_or_default();
@@ -156,7 +161,8 @@ fn another(code: &str) -> String {
 #[tokio::test]
 async fn from_the_question_to_a_switch_that_keeps_an_invitation_away() -> anyhow::Result<()> {
     let demo = Demo::open().await?;
-    demo.visit("el-new", "").await?;
+    let newcomer = &newcomer("el-new");
+    demo.visit(newcomer, "").await?;
     demo.axe("the question").await?;
     demo.click(OPT_IN, "#enable").await?;
     let number = demo.number().await?;
@@ -180,10 +186,10 @@ async fn from_the_question_to_a_switch_that_keeps_an_invitation_away() -> anyhow
     demo.axe("verified").await?;
     demo.text_with("You're signed up").await?;
 
-    let row = demo.row("el-new").await?;
+    let row = demo.row(newcomer).await?;
     let consent = row.standing_consent().context("no consent")?;
     assert_eq!((consent.method, consent.disclosure_version.as_deref()), (Method::OptInModal, Some("2026-11.en")));
-    let ledger = demo.stack.ledger().of(&user("el-new")).await?;
+    let ledger = demo.stack.ledger().of(&user(newcomer)).await?;
     assert_eq!(ledger.iter().map(|entry| entry.statement.action).collect::<Vec<_>>(), [Action::Given]);
 
     demo.click(OPT_IN, "#close").await?;
@@ -196,12 +202,12 @@ async fn from_the_question_to_a_switch_that_keeps_an_invitation_away() -> anyhow
 
     demo.click(SETTINGS, "#battleInvitations").await?;
     demo.hears(SETTINGS, "Saved.").await?;
-    assert!(!demo.row("el-new").await?.categories.battle_invitations);
+    assert!(!demo.row(newcomer).await?.categories.battle_invitations);
     demo.browser.find("invite").await?.click().await?;
     demo.browser.see("[data-testid=row][data-type=battle_invitation][data-status=suppressed][data-gate=category]", 1).await?;
     assert_eq!(demo.browser.count("[data-testid=row][data-type=battle_invitation]").await?, 2);
 
-    demo.visit("el-new", "").await?;
+    demo.visit(newcomer, "").await?;
     assert!(!demo.is_asked().await?, "who said yes is not asked again");
     Ok(())
 }
@@ -210,7 +216,8 @@ async fn from_the_question_to_a_switch_that_keeps_an_invitation_away() -> anyhow
 async fn by_keyboard_alone_and_in_spanish() -> anyhow::Result<()> {
     let demo = Demo::open().await?;
     demo.browser.width(375).await?;
-    demo.visit("el-teclado", "&lang=es").await?;
+    let newcomer = &newcomer("el-teclado");
+    demo.visit(newcomer, "&lang=es").await?;
     demo.hears(OPT_IN, "Al activar los mensajes aceptas").await?;
     demo.axe("the question").await?;
     demo.focus_is("").await?;
@@ -248,7 +255,7 @@ async fn by_keyboard_alone_and_in_spanish() -> anyhow::Result<()> {
     demo.axe("verified").await?;
     // Who agreed in Spanish is texted in Spanish.
     demo.text_with("Responde").await?;
-    let row = demo.row("el-teclado").await?;
+    let row = demo.row(newcomer).await?;
     assert_eq!(
         (row.locale.as_deref(), row.standing_consent().and_then(|consent| consent.disclosure_version.as_deref())),
         (Some("es"), Some("2026-11.es"))
@@ -264,14 +271,15 @@ async fn by_keyboard_alone_and_in_spanish() -> anyhow::Result<()> {
     demo.hears(SETTINGS, "Guardado.").await?;
     demo.focus_is("battleInvitations").await?;
     demo.axe("the settings").await?;
-    assert!(!demo.row("el-teclado").await?.categories.battle_invitations);
+    assert!(!demo.row(newcomer).await?.categories.battle_invitations);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_no_is_remembered_and_later_is_not_now() -> anyhow::Result<()> {
     let demo = Demo::open().await?;
-    for (person, choice) in [("el-no", Some("#no")), ("el-later", Some("#later")), ("el-escape", None)] {
+    for (name, choice) in [("el-no", Some("#no")), ("el-later", Some("#later")), ("el-escape", None)] {
+        let person = &newcomer(name);
         demo.visit(person, "").await?;
         demo.inside(OPT_IN, "#enable").await?;
         match choice {
@@ -288,7 +296,7 @@ async fn a_no_is_remembered_and_later_is_not_now() -> anyhow::Result<()> {
         demo.visit(person, "").await?;
         assert!(!demo.is_asked().await?, "{person} is asked again");
     }
-    demo.visit("el-joined", "&joined=now").await?;
+    demo.visit(&newcomer("el-joined"), "&joined=now").await?;
     assert!(!demo.is_asked().await?, "who joined a moment ago has other things to do");
     Ok(())
 }
@@ -365,7 +373,7 @@ async fn what_goes_wrong_is_said_in_words() -> anyhow::Result<()> {
             ],
         ),
     ] {
-        demo.visit(&format!("el-wrong-{lang}"), &format!("&lang={lang}")).await?;
+        demo.visit(&newcomer("el-wrong"), &format!("&lang={lang}")).await?;
         demo.click(OPT_IN, "#enable").await?;
         demo.inside(OPT_IN, "#number").await?.send_keys("312 557 0000").await?;
         demo.pretend("/verifications", 429, "too-many-codes", json!({"Retry-After": "61"})).await?;
@@ -428,8 +436,9 @@ async fn the_readmes_django_gets_a_token_that_works() -> anyhow::Result<()> {
     assert!(snippet.lines().count() <= 10, "ten lines");
     let api = stack.output("ApiUrl");
     let program = format!("SMS_API_URL = {api:?}\n{snippet}\nprint(sms_token('u49'), end='')");
-    let python = Command::new(format!("{root}/.venv/cloud/bin/python")).args(["-B", "-c", &program]).output();
-    let output = tokio::time::timeout(Duration::from_secs(60), python).await??;
+    let credentials = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+    let python = Command::new(format!("{root}/.venv/cloud/bin/python")).args(["-B", "-c", &program]).envs(credentials).output();
+    let output = tokio::time::timeout(Duration::from_mins(1), python).await??;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let answer = stack.http.get(format!("{api}/v1/me/preferences")).bearer_auth(String::from_utf8(output.stdout)?).send().await?;
     assert_eq!(answer.status(), 200);

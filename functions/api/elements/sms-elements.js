@@ -35,7 +35,7 @@ const WORDS = {
   locale: 'Language of texts | Idioma de los mensajes',
   saved: 'Saved. | Guardado.',
   invalid: 'Give all digits. | Escribe todas las cifras.',
-  'country-not-allowed': 'We text US numbers only. | Solo escribimos a números de EE. UU.',
+  'country-not-allowed': 'US numbers only. | Solo números de EE. UU.',
   'wrong-code': 'Wrong code. Tries left: {}. | Código incorrecto. Te quedan {}.',
   'code-locked': 'Too many wrong codes. Ask for a new one. | Demasiados errores. Pide otro código.',
   'code-expired': 'It has expired. Ask for a new code. | Ha caducado. Pide otro código.',
@@ -52,8 +52,8 @@ SHEET.replaceSync(`
   --paper: var(--sms-surface, light-dark(#fff, #1c2421)); --ink: var(--sms-text, light-dark(#1b2420, #e7ece9));
   --error: var(--sms-error, light-dark(#a82a22, #ff978d)); --round: var(--sms-radius, 12px);
 }
-p:empty { display: none; }
-[role=status] { position: sticky; bottom: 0; background: var(--paper); }
+#error:empty { display: none; }
+[role=status] { position: sticky; bottom: 1em; justify-self: start; padding: 0 1em; border-radius: var(--round); background: var(--ink); color: var(--paper); }
 * { box-sizing: border-box; margin: 0; font: inherit; color: inherit; }
 section { padding: 1.4em; border-radius: var(--round); background: var(--paper); color: var(--ink); }
 section, form { display: grid; gap: 1em; }
@@ -61,7 +61,7 @@ dialog { width: min(27em, 100vw - 2em); margin: auto; padding: 0; border: 0; bor
 dialog::backdrop { background: #0009; }
 h2 { font-size: 1.3em; font-weight: 650; }
 small { font-size: .85em; opacity: .8; }
-#error, .error { color: var(--error); }
+#error { color: var(--error); }
 button, input, select { min-height: 2.75em; padding: 0 .9em; border: 1px solid gray; border-radius: var(--round); background: var(--paper); }
 button:first-child:not(#change) { background: var(--accent); color: var(--on); }
 :disabled { opacity: .6; }
@@ -240,7 +240,7 @@ customElements.define('sms-settings', class extends Texts {
   async load() {
     const panel = h('section', { lang: this.language }, h('h2', {}, this.say('title')));
     try {
-      this.fill(panel, ...await Promise.all([this.call('preferences'), this.prompt()]));
+      this.fill(panel, await this.call('preferences'), await this.prompt());
     } catch (problem) {
       panel.append(this.form({ retry: () => this.load() }, this.text(this.explain(problem))));
     }
@@ -279,17 +279,16 @@ customElements.define('sms-settings', class extends Texts {
       if (JSON.stringify(now) !== seen) throw problem;
       return send(patch, true);
     });
-    const say = (textContent, className = '') => Object.assign(status, { textContent, className });
     // One after the other: each needs the version that the one before made.
     let queue = Promise.resolve();
     panel.onchange = ({ target: { id, checked, value } }) => {
       if (!inputs[id]) return;
-      say('');
+      status.textContent = '';
       queue = queue.then(() => send(patch(id, checked, value))).then((saved) => {
         now = saved;
-        say(this.say('saved'));
+        status.textContent = this.say('saved');
         this.tell('changed');
-      }).catch((problem) => say(this.explain(problem), 'error')).then(update);
+      }).catch((problem) => { status.textContent = this.explain(problem); }).then(update);
     };
     update();
   }
