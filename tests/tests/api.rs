@@ -69,13 +69,18 @@ async fn backend_calls_have_to_be_signed() -> anyhow::Result<()> {
     assert_eq!((signed.status, &signed.body["phoneVerified"]), (200, &true.into()), "{signed:?}");
     let ada = backend.person("ada").await?;
     assert_eq!(ada.get("/v1/me/preferences").await?.body["phoneVerified"], true);
-    let paths = ["/v1/users/ada/preferences", "/v1/users/nobody/preferences", "/v1/messages/00000000-0000-0000-0000-000000000000", "/v1/anything"];
-    for path in paths {
-        for caller in [Caller::nobody(&stack), ada.clone()] {
+    let scope = format!("test/{}/us-east-1/execute-api/aws4_request", jiff::Timestamp::now().strftime("%Y%m%d"));
+    let header = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date, Signature={}", "0".repeat(64));
+    let date = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let forger = Caller::nobody(&stack).with("authorization", &header).with("x-amz-date", &date);
+    for path in ["/v1/users/ada/preferences", "/v1/users/nobody/preferences", "/v1/messages/00000000-0000-0000-0000-000000000000"] {
+        for (who, caller) in [("nobody", &Caller::nobody(&stack)), ("a person", &ada), ("a forger", &forger)] {
             let answer = caller.get(path).await?;
-            assert_eq!(answer.status, 403, "{path}: {answer:?}");
+            assert_eq!(answer.status, 403, "{who} at {path}: {answer:?}");
         }
-        let token = Caller::nobody(&stack).post("/v1/users/ada/tokens", &json!({})).await?;
+    }
+    for caller in [&Caller::nobody(&stack), &ada, &forger] {
+        let token = caller.post("/v1/users/ada/tokens", &json!({})).await?;
         assert_eq!(token.status, 403, "{token:?}");
     }
     Ok(())
