@@ -143,7 +143,7 @@ async fn of_two_hundred_guesses_at_once_five_are_counted_and_the_right_code_come
         *count.entry(format!("{} {}", answer.status, answer.problem())).or_default() += 1;
     }
     let (compared, locked) = (count.get("422 wrong-code").copied().unwrap_or_default(), count.get("429 code-locked").copied().unwrap_or_default());
-    // Where DynamoDB's answer comes too late the SDK asks again: then the guess is counted and not compared, never the other way round.
+    // Should DynamoDB's answer come too late, the SDK asks again: then a guess is counted and not compared, never the other way round.
     assert!((1..=5).contains(&compared) && compared + locked == 200, "{count:?}");
     let late = give(&person, &id, &code).await?;
     assert_eq!((late.status, late.problem()), (429, "code-locked"));
