@@ -80,20 +80,32 @@ impl Closing {
     ///
     /// `Err` is trouble with our own tables; what AWS answers is never an error.
     pub async fn close(&self, id: Uuid, now: Timestamp) -> anyhow::Result<Closed> {
-        let Some(row) = self.verifications.close(id, now).await?.filter(|row| row.repeats.is_none()) else {
+        let Some((row, _)) = self.verifications.close(id, now).await?.filter(|(row, _)| row.repeats.is_none()) else {
             return Ok(Closed::NoSuch);
         };
         if row.closed_at.is_none() {
             return Ok(Closed::NotBefore(row.valid_until));
         }
+        self.settle(&row, now).await
+    }
+
+    /// The same for one of many who notice at once that a code is locked: whoever closes the row gives the feedback, and nobody else.
+    pub async fn close_locked(&self, id: Uuid, now: Timestamp) -> anyhow::Result<()> {
+        if let Some((row, true)) = self.verifications.close(id, now).await? {
+            self.settle(&row, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle(&self, row: &Verification, now: Timestamp) -> anyhow::Result<Closed> {
         if !row.untold {
             return Ok(Closed::Yes);
         }
-        if row.valid_until + AWS_WAITS > now && !self.tell(&row).await? {
+        if row.valid_until + AWS_WAITS > now && !self.tell(row).await? {
             return Ok(Closed::Untold);
         }
-        self.verifications.told(&row).await?;
-        info!(verification.id = %id, received = row.used_at.is_some(), texts = row.texts.len() + 1, "closed");
+        self.verifications.told(row).await?;
+        info!(verification.id = %row.verification_id, received = row.used_at.is_some(), texts = row.texts.len() + 1, "closed");
         Ok(Closed::Yes)
     }
 

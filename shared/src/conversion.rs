@@ -12,7 +12,7 @@ use crate::{moment, phone::PhoneNumber};
 
 /// The codes that are judged were asked for within so long.
 pub const WINDOW: SignedDuration = SignedDuration::from_hours(1);
-/// A younger code is not judged: it may just be being read. Nine of ten people who give a code back do it in less time.
+/// A younger code is not judged: somebody may just be reading it.
 pub const RIPE_AFTER: SignedDuration = SignedDuration::from_mins(3);
 /// What is usual for a prefix is taken from so long before that.
 pub const PAST: SignedDuration = SignedDuration::from_hours(24);
@@ -20,7 +20,7 @@ pub const PAST: SignedDuration = SignedDuration::from_hours(24);
 pub const LEAST_ASKED: u64 = 30;
 /// How many times the codes that usually come back in an hour have to be asked for to be growth.
 pub const GROWTH: u64 = 3;
-/// At least so many of a hundred have to come back. Among people it is 60 to 90; a pump has to own the phones that give codes back.
+/// At least so many of a hundred have to come back. People give back most of theirs, also on a bad day; a pump would have to own the phones.
 pub const LEAST_PERCENT: u64 = 20;
 /// How long a prefix is blocked.
 pub const BLOCKED_FOR: SignedDuration = SignedDuration::from_hours(1);

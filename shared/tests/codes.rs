@@ -351,7 +351,7 @@ async fn a_right_code_that_was_overtaken_by_the_lock_has_the_last_word() {
 #[tokio::test]
 async fn who_told_aws_of_a_failure_does_not_wipe_out_a_success_that_came_meanwhile() {
     let end = End::set().await;
-    let before = end.closing.verifications.close(id(0), later(600)).await.expect("close").expect("row");
+    let (before, _) = end.closing.verifications.close(id(0), later(600)).await.expect("close").expect("row");
     end.use_up(later(600)).await;
     end.closing.verifications.told(&before).await.expect("told");
     assert!(end.is_marked().await, "AWS heard FAILED, and has to hear RECEIVED");

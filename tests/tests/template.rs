@@ -199,6 +199,15 @@ fn only_the_sender_sends() {
 }
 
 #[test]
+fn the_alarm_about_pumping_listens_to_the_metric_that_is_written() {
+    let alarm = resource("ConversionCollapse");
+    assert_eq!(alarm["Namespace"], sms::metrics::NAMESPACE);
+    let name = alarm["MetricName"].as_str().expect("a name");
+    assert!(read("shared/src/stores/codes.rs").contains(&format!("metrics::emit(now, \"{name}\", Unit::Count, 1.0, &[])")), "{name}");
+    assert!(alarm["Dimensions"].is_null(), "the metric has none, and an alarm with others would never ring");
+}
+
+#[test]
 fn only_the_inbound_function_changes_opt_outs_and_nobody_rewrites_the_ledger() {
     let entries = ["inbound dynamodb:PutItem", "api dynamodb:PutItem", "api dynamodb:Query", "api dynamodb:UpdateItem"];
     assert_eq!(allowed_on("ConsentsTable"), set(entries));

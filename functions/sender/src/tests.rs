@@ -226,6 +226,20 @@ async fn a_stranger_who_asks_for_help_gets_no_link() {
     assert!(body.contains("support@allthrive.ai") && !body.contains("token"), "{body}");
 }
 
+#[tokio::test]
+async fn aws_waits_for_feedback_about_codes_and_nothing_else() {
+    let stage = Stage::set().await;
+    let (other, ordinary) = ("+12025550102", stage.pending(2, invitation(), "+12025550102").await);
+    stage.send(ordinary).await.expect("send");
+    let id = stage.pending(1, Content::PhoneVerification(PhoneVerification { phone: PHONE.parse().expect("phone") }), PHONE).await;
+    let dee = UserId::try_from("dee".to_owned()).expect("user");
+    let verification = Verification::new(id, dee, PHONE.parse().expect("phone"), [7; 16], Timestamp::now());
+    stage.sender.verifications.write(&verification).await.expect("write");
+    stage.send(id).await.expect("send");
+    let awaited = |phone: &str| stage.simulator.simulator.texts(&phone.parse().expect("phone"))[0].feedback;
+    assert_eq!((awaited(PHONE), awaited(other)), (Some("AWAITED"), None));
+}
+
 /// What becomes of a text to each of the simulator's numbers that refuse synchronously, or do not answer.
 #[tokio::test]
 async fn every_answer_of_aws_leads_to_its_status() {

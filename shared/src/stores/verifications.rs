@@ -121,8 +121,9 @@ impl Verifications {
         Ok(Some(repeated))
     }
 
-    /// Closes the verification `id` if its code can be given no more at `now`, and answers with its row either way. From then on its code is said to nobody.
-    pub async fn close(&self, id: Uuid, now: Timestamp) -> anyhow::Result<Option<Verification>> {
+    /// Closes the verification `id` if its code can be given no more at `now`, and answers with its row either way, and whether this was what closed it. From then on
+    /// its code is said to nobody.
+    pub async fn close(&self, id: Uuid, now: Timestamp) -> anyhow::Result<Option<(Verification, bool)>> {
         let over = "attempts >= :most OR valid_until <= :now OR attribute_exists(used_at)";
         let closed = self
             .client
@@ -137,12 +138,12 @@ impl Verifications {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let item = match closed.map_err(SdkError::into_service_error) {
-            Ok(answer) => answer.attributes,
-            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item,
+        let (item, is_first) = match closed.map_err(SdkError::into_service_error) {
+            Ok(answer) => (answer.attributes, true),
+            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => (failed.item, false),
             Err(error) => return Err(error).with_context(|| format!("UpdateItem on {}", self.table)),
         };
-        item.map(|item| row(item, &self.table)).transpose()
+        item.map(|item| Ok((row(item, &self.table)?, is_first))).transpose()
     }
 
     /// Notes that AWS knows what became of `told`, unless that has changed since.

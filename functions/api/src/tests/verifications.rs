@@ -274,6 +274,24 @@ async fn aws_hears_once_that_a_code_was_locked() {
 }
 
 #[tokio::test]
+async fn a_lock_that_nobody_noticed_is_noticed_by_the_next_guess() {
+    let stage = Stage::set().await;
+    let id = start(&stage, "new", PHONE).await.body["verificationId"].take();
+    stage.sent(&id, "text").await;
+    let bad = wrong(&stage.code(&id).await);
+    for _ in 0..5 {
+        // Counted, and then the function dies, or DynamoDB's answer is lost.
+        let id = id.as_str().and_then(|id| id.parse().ok()).expect("an id");
+        stage.verifications.guess(id, &super::user("new"), stage.now()).await.expect("guess");
+    }
+    join_all((0..20).map(|_| give(&stage, "new", &id, &bad))).await;
+    assert_eq!(stage.heard(), ["text FAILED"]);
+    stage.later(600);
+    assert_eq!(give(&stage, "new", &id, &bad).await.problem(), "code-expired");
+    assert_eq!(stage.heard().len(), 1);
+}
+
+#[tokio::test]
 async fn feedback_that_fails_is_not_the_persons_trouble_and_leaves_a_mark() {
     let stage = Stage::set().await;
     *stage.aws.is_down.lock().expect("is_down") = true;

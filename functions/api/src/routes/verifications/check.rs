@@ -59,13 +59,17 @@ pub async fn check(State(api): State<Arc<Api>>, person: Person, Body(guess): Bod
         // Somebody else's is as unknown as none at all.
         Guess::Refused(found) => {
             let mine = found.filter(|row| row.user_id == person.user_id);
+            // Should whoever gave the last guess not have come to it.
+            if let Some(row) = mine.as_ref().filter(|row| row.attempts >= MOST_GUESSES && row.used_at.is_none() && row.closed_at.is_none()) {
+                api.close_locked(row, now).await;
+            }
             return Err(mine.map_or_else(|| Kind::NotFound.problem(), |row| refusal(&row, now)));
         }
     };
     if !verification.matches(&guess.code, api.code_secret.get().await?) {
         info!(verification.id = %verification.verification_id, verification.attempts = verification.attempts, "wrong code");
         if verification.attempts == MOST_GUESSES {
-            api.close(&verification, now).await;
+            api.close_locked(&verification, now).await;
         }
         return Err(Kind::WrongCode.problem().and("attemptsLeft", MOST_GUESSES - verification.attempts));
     }
@@ -89,6 +93,12 @@ fn refusal(row: &Verification, now: Timestamp) -> Problem {
     }
 }
 
+fn log_trouble(verification: &Verification, result: anyhow::Result<()>) {
+    if let Err(error) = result {
+        warn!(verification.id = %verification.verification_id, reason = format!("{error:#}"), "not closed yet");
+    }
+}
+
 impl Api {
     /// Counts a guess, always at the verification that the code was first made for: a text that says it once more has an id of its own, and may be all that the main
     /// app knows.
@@ -102,11 +112,14 @@ impl Api {
         }
     }
 
-    /// AWS hears what became of the code. If that fails the person need not know: the row keeps a mark, and the reconciler tries again.
+    /// AWS hears that the code came back. If that fails the person need not know: the row keeps a mark, and the reconciler tries again.
     async fn close(&self, verification: &Verification, now: Timestamp) {
-        if let Err(error) = self.closing.close(verification.verification_id, now).await {
-            warn!(verification.id = %verification.verification_id, reason = format!("{error:#}"), "not closed yet");
-        }
+        log_trouble(verification, self.closing.close(verification.verification_id, now).await.map(|_| ()));
+    }
+
+    /// AWS hears that the code will not come back.
+    async fn close_locked(&self, verification: &Verification, now: Timestamp) {
+        log_trouble(verification, self.closing.close_locked(verification.verification_id, now).await);
     }
 
     /// Makes the number the person's own and uses the code up, together or not at all. Consent stays with the number it was given for: a changed number has none.
