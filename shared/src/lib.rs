@@ -3,6 +3,7 @@
 pub mod consent;
 pub mod content;
 pub mod delivery;
+pub mod due;
 pub mod encoding;
 pub mod event;
 pub mod gates;
@@ -10,6 +11,7 @@ pub mod kind;
 pub mod lambda;
 pub mod limits;
 pub mod message;
+pub mod metrics;
 pub mod moment;
 pub mod money;
 pub mod opt_out;
