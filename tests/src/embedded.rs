@@ -28,15 +28,19 @@ pub struct Embedded {
     pub calls: Calls,
 }
 
-/// Calls to AWS, as they went over the wire.
+/// Calls to AWS, as they went over the wire, and how many more may.
 #[derive(Debug, Clone, Default)]
-pub struct Calls(Arc<Mutex<Vec<String>>>);
+pub struct Calls {
+    made: Arc<Mutex<Vec<String>>>,
+    left: Arc<Mutex<Option<usize>>>,
+}
 
-/// Queues by the last part of their URL. They take `SendMessage`, `SendMessageBatch` and `ChangeMessageVisibility`.
+/// Queues by the last part of their URL. They take `SendMessage`, `SendMessageBatch`, `GetQueueAttributes` and `ChangeMessageVisibility`.
 #[derive(Debug, Clone, Default)]
 pub struct Queues {
     messages: Arc<Mutex<BTreeMap<String, Vec<Value>>>>,
     refuse: Arc<Mutex<Vec<String>>>,
+    waiting: Arc<Mutex<BTreeMap<String, usize>>>,
 }
 
 impl Embedded {
@@ -149,11 +153,16 @@ impl Calls {
     /// The calls since the last time, in order.
     #[must_use]
     pub fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().expect("calls"))
+        std::mem::take(&mut *self.made.lock().expect("calls"))
+    }
+
+    /// From now on lets so many calls through and no other, as if the process had died then; `None` lets all through again.
+    pub fn end_after(&self, calls: Option<usize>) {
+        *self.left.lock().expect("calls") = calls;
     }
 
     fn forget(&self, operation: &str) {
-        self.0.lock().expect("calls").retain(|call| call != operation);
+        self.made.lock().expect("calls").retain(|call| call != operation);
     }
 }
 
@@ -169,7 +178,10 @@ impl Intercept for Calls {
         _: &mut aws_sdk_dynamodb::config::ConfigBag,
     ) -> Result<(), BoxError> {
         let target = context.request().headers().get("x-amz-target").unwrap_or_default();
-        self.0.lock().expect("calls").push(target.to_owned());
+        if let Some(left) = self.left.lock().expect("calls").as_mut() {
+            *left = left.checked_sub(1).ok_or("the process is dead")?;
+        }
+        self.made.lock().expect("calls").push(target.to_owned());
         Ok(())
     }
 }
@@ -185,6 +197,11 @@ impl Queues {
     #[must_use]
     pub fn messages(&self, name: &str) -> Vec<Value> {
         self.messages.lock().expect("queues").get(name).cloned().unwrap_or_default()
+    }
+
+    /// From now on says that so many messages wait in the queue called `name`.
+    pub fn say_that_wait(&self, name: &str, messages: usize) {
+        self.waiting.lock().expect("queues").insert(name.to_owned(), messages);
     }
 
     /// From now on refuses every message of a batch whose body contains `part`.
@@ -219,6 +236,11 @@ impl Queues {
                 let refused =
                     refused.iter().map(|entry| json!({"Id": entry["Id"], "Code": "InternalError", "SenderFault": false})).collect::<Vec<_>>();
                 json!({"Successful": kept, "Failed": refused})
+            }
+            "AmazonSQS.GetQueueAttributes" => {
+                let name = url.as_str().and_then(|url| url.rsplit('/').next()).unwrap_or_default();
+                let waiting = queues.waiting.lock().expect("queues").get(name).copied().unwrap_or_default();
+                json!({"Attributes": {"ApproximateNumberOfMessages": waiting.to_string()}})
             }
             "AmazonSQS.SendMessage" => {
                 queues.keep(url, &request);

@@ -85,6 +85,11 @@ impl Inbound {
                 self.opt_out_of_everything(&word, None).await
             }
             OptOutOrder::Confirmed { phone } => self.list.put(&phone).await,
+            // They may have said START since.
+            OptOutOrder::Missing { phone } => match self.opt_outs.get(&phone).await? {
+                Some(row) if row.everything_since.is_some() => self.list.put(&phone).await,
+                _ => Ok(()),
+            },
         }
     }
 

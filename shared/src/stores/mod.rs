@@ -2,6 +2,7 @@
 //!
 //! A conditional write is the lock here; nothing is read before it, and its outcome carries what the next step needs.
 
+mod comparisons;
 mod limits;
 mod messages;
 mod opt_outs;
@@ -20,6 +21,7 @@ use aws_sdk_dynamodb::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value};
 
+pub use comparisons::{Comparison, Comparisons, Stage};
 pub use limits::Limits;
 pub use messages::{Changed, Cursor, Due, DueCursor, DuePage, Messages, Notes, Page, Written};
 pub use opt_outs::OptOuts;

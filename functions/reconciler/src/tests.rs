@@ -1,0 +1,1 @@
+#[tokio::test] async fn x(){}
