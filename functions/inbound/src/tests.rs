@@ -231,3 +231,15 @@ async fn an_unreadable_reply_quotes_nothing() {
     let error = stage.inbound.obey(&envelope.to_string(), now()).await.expect_err("unreadable");
     assert!(!error.to_string().contains("secret") && !error.to_string().contains("202555"), "{error}");
 }
+
+#[tokio::test]
+async fn a_number_that_aws_lost_is_put_on_its_list_again_unless_the_person_wants_texts_by_now() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    let order = json!({"missing": {"phone": PHONE}}).to_string();
+    stage.inbound.obey(&order, now()).await.expect("obey");
+    assert!(!stage.inbound.list.has(&[phone()]).await.expect("has"), "nobody said stop");
+    stage.texts("in-1", "STOP", 1).await.expect("obey");
+    stage.inbound.list.delete(&phone()).await.expect("delete");
+    stage.inbound.obey(&order, now()).await.expect("obey");
+    assert!(stage.inbound.list.has(&[phone()]).await.expect("has"));
+}

@@ -1,1 +1,0 @@
-#[tokio::test] async fn x(){}
