@@ -202,7 +202,8 @@ fn only_the_sender_sends() {
 #[test]
 fn only_the_inbound_function_changes_opt_outs_and_nobody_rewrites_the_ledger() {
     assert_eq!(allowed_on("ConsentsTable"), set(["inbound dynamodb:PutItem", "api dynamodb:PutItem", "api dynamodb:Query"]));
-    let writes = |table| allowed_on(table).into_iter().filter(|action| !action.ends_with("GetItem") && !action.ends_with("Scan")).collect::<BTreeSet<_>>();
+    let writes =
+        |table| allowed_on(table).into_iter().filter(|action| !action.ends_with("GetItem") && !action.ends_with("Scan")).collect::<BTreeSet<_>>();
     assert_eq!(writes("OptOutsTable"), set(["inbound dynamodb:PutItem"]));
     assert_eq!(writes("RecipientsTable"), set(["inbound dynamodb:UpdateItem", "api dynamodb:UpdateItem"]));
 }

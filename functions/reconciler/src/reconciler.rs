@@ -136,30 +136,22 @@ impl Reconciler {
         let mut row = due.message;
         loop {
             match step(&row, now, self.resend_after) {
-                Step::Make(change, why) => match self.make(&row, change, why, now).await? {
-                    // Whether it may be sent again is a question that may have been answered long ago.
-                    Some(changed) if change == Change::Abandoned => row = changed,
-                    Some(changed) if change == Change::Retried => return Ok(Some(Job { message: changed, delay: 0, again: None })),
-                    Some(changed) if change == Change::Due => return Ok(Some(Job { delay: spread(changed.message_id), message: changed, again: None })),
-                    _ => return Ok(None),
-                },
-                Step::Enqueue { again } if self.lane_explains(&row, busy, now).await? => {
-                    self.messages.put_off(&row, Some(again)).await?;
-                    return Ok(None);
+                Step::Make(change, why) => {
+                    let Some(message) = self.make(&row, change, why, now).await? else { return Ok(None) };
+                    match change {
+                        // Whether it may be sent again is a question that may have been answered long ago.
+                        Change::Abandoned => row = message,
+                        Change::Retried => return Ok(Some(Job { message, delay: 0, again: None })),
+                        Change::Due => return Ok(Some(Job { delay: spread(message.message_id), message, again: None })),
+                        _ => return Ok(None),
+                    }
                 }
-                Step::Enqueue { again } => return Ok(Some(Job { message: row, delay: 0, again: Some(again) })),
-                Step::PutOff(until) => {
-                    self.messages.put_off(&row, Some(until)).await?;
-                    return Ok(None);
+                Step::Enqueue { again } if !self.lane_explains(&row, busy, now).await? => {
+                    return Ok(Some(Job { message: row, delay: 0, again: Some(again) }));
                 }
-                Step::Leave(why) => {
-                    self.leave(&row, why).await?;
-                    return Ok(None);
-                }
-                Step::EndCode => {
-                    self.end_code(&row, now).await?;
-                    return Ok(None);
-                }
+                Step::Enqueue { again: until } | Step::PutOff(until) => return self.messages.put_off(&row, Some(until)).await.map(|_| None),
+                Step::Leave(why) => return self.leave(&row, why).await.map(|()| None),
+                Step::EndCode => return self.end_code(&row, now).await.map(|()| None),
             }
         }
     }

@@ -14,7 +14,9 @@ async fn with_code(id: u128, status: Status) -> Stage {
 
 #[tokio::test]
 async fn a_code_is_due_at_its_end_whatever_its_receipts_say() {
-    for (n, changes) in [vec![Change::Accepted], vec![Change::Handed, Change::Arrived], vec![Change::Arrived], vec![Change::Lost]].into_iter().enumerate() {
+    for (n, changes) in
+        [vec![Change::Accepted], vec![Change::Handed, Change::Arrived], vec![Change::Arrived], vec![Change::Lost]].into_iter().enumerate()
+    {
         let stage = with_code(1, Status::Sending).await;
         for change in changes {
             stage.change(1, change, None, noon() + minutes(1)).await.expect("changed");

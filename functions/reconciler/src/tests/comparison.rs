@@ -107,7 +107,8 @@ async fn it_is_as_old_an_opt_out_as_aws_says() {
 #[tokio::test]
 async fn who_opted_in_again_or_out_of_a_category_or_just_now_is_not_put_on_their_list() {
     let just_now = noon() - minutes(60) + MOMENT;
-    let stage = Stage::set().await.with_opt_outs([opted_out(1, None), opted_out(2, Some(just_now)), opted_out(3, Some(noon() - minutes(60)))], []).await;
+    let stage =
+        Stage::set().await.with_opt_outs([opted_out(1, None), opted_out(2, Some(just_now)), opted_out(3, Some(noon() - minutes(60)))], []).await;
     stage.compare().await;
     assert_eq!((stage.found().await, stage.orders("missing")), ((Progress::Done, 0, 1), e164([3])));
 }

@@ -68,7 +68,8 @@ async fn two_runs_at_once_send_nothing_twice_and_lose_nothing() {
                 tokio::task::yield_now().await;
             }
         };
-        let (one, two, ()) = futures::join!(run(&stage.reconciler, round * 3 + 1), run(&other, round * 3 + 2), jostled(sends, Chance::new(round * 3 + 3)));
+        let (one, two, ()) =
+            futures::join!(run(&stage.reconciler, round * 3 + 1), run(&other, round * 3 + 2), jostled(sends, Chance::new(round * 3 + 3)));
         one.and(two).expect("neither run fails");
         sender.work(&stage, now, |_| Some(Change::Accepted)).await;
         for id in ids {
