@@ -267,4 +267,7 @@ async fn what_is_due_is_found_in_its_order_and_page_by_page_until_it_is_put_off(
     messages.change(Uuid::from_u128(1), Change::Claimed, None, Notes::default(), now()).await.expect("change");
     let late = messages.put_off(&alert(1, 30), None).await.expect("put off");
     assert!(matches!(late, Changed::No(Some(_))), "it has changed since it was seen");
+    messages.change(Uuid::from_u128(1), Change::Released, None, Notes::default(), now()).await.expect("change");
+    let late = messages.put_off(&alert(1, 30), None).await.expect("put off");
+    assert!(matches!(late, Changed::No(Some(_))), "it waits again, but not as the same attempt");
 }

@@ -147,6 +147,8 @@ async fn of_two_runs_at_once_one_goes_on() {
         one.and(two).expect("neither fails");
     }
     assert_eq!((stage.found().await, stage.orders("blocked")), ((Progress::Done, 150, 0), e164(0..150)));
+    let done = stage.reconciler.comparisons.get().await.expect("get").expect("a comparison");
+    assert!(!stage.reconciler.comparisons.write(&done).await.expect("write"), "somebody else went on");
 }
 
 #[tokio::test]

@@ -123,6 +123,7 @@ async fn held_texts_are_released_in_their_minute_spread_out_over_it() {
     stage.run_at(noon() + minutes(480) - MOMENT).await;
     assert_eq!(stage.jobs("bulk").len(), 0);
     stage.run_at(noon() + minutes(480)).await;
+    assert_eq!(stage.jobs("bulk").len(), 60);
     stage.run_at(noon() + minutes(481)).await;
     assert_eq!(stage.jobs("bulk").len(), 60, "each once");
     assert_eq!(stage.status(7919).await, Status::Pending);
