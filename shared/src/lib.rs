@@ -1,5 +1,6 @@
 //! The library of AllThrive SMS: a pure core, and concrete edges round it.
 
+pub mod area_codes;
 pub mod consent;
 pub mod content;
 pub mod delivery;
@@ -16,6 +17,7 @@ pub mod opt_out;
 pub mod phone;
 pub mod provider;
 pub mod queues;
+pub mod quiet_hours;
 pub mod recipient;
 pub mod reply;
 pub mod secrets;
