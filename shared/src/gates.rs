@@ -11,12 +11,13 @@ use uuid::Uuid;
 use crate::{
     content::{Content, DirectMessage},
     event::Event,
-    kind::Kind,
+    kind::{Class, Kind},
     message::{Message, Status, useful_until},
     moment,
     money::Prices,
     opt_out::OptOut,
     phone::PhoneNumber,
+    quiet_hours::{self, Place, SendingHours, Slot},
     recipient::{Consent, Recipient},
     text::{self, CODE_PLACEHOLDER, House, Locale, Text, Unfit},
 };
@@ -67,6 +68,8 @@ pub enum Verdict {
     Pass,
     /// Go on: this kind of text does not meet this gate.
     Skip,
+    /// Go on, but not before the morning.
+    Hold,
     /// Stop here.
     Fail,
 }
@@ -90,6 +93,8 @@ pub struct Rules {
     pub house: House,
     /// The countries that may be texted, with what a part costs there.
     pub prices: Prices,
+    /// When promotional texts may be sent; `None` for at any time.
+    pub quiet_hours: Option<SendingHours>,
 }
 
 /// Who was seen in the app this recently needs no text about a message there.
@@ -105,6 +110,8 @@ struct Case<'a> {
     rules: &'a Rules,
     now: Timestamp,
     useful_until: Timestamp,
+    /// When it would go, if nothing but the hour mattered; `None` where nobody knows what time it is there.
+    slot: Option<Slot>,
     text: OnceCell<Result<Text, Unfit>>,
 }
 
@@ -114,14 +121,18 @@ type Judge = fn(&Case<'_>) -> Ruling;
 enum Ruling {
     Pass,
     Skip(&'static str),
+    /// Not before the morning.
+    Hold(String),
     Fail(String),
+    /// It will be of no use any more when it could go.
+    TooLate(String),
 }
 
 /// The order is a contract: readers of rows rely on it.
 ///
 /// `Schema` comes before this list and `Duplicate` after it, since only reading the record and writing the row can tell;
-/// `QuietHours`, `UserDailyCap`, `CarrierHourlyCap` and `Budget` have their place behind `Content`.
-const GATES: [(Gate, Judge); 10] = [
+/// `UserDailyCap`, `CarrierHourlyCap` and `Budget` have their place behind `QuietHours`.
+const GATES: [(Gate, Judge); 11] = [
     (Gate::Recipient, recipient),
     (Gate::PhoneVerified, phone_verified),
     (Gate::Country, country),
@@ -132,6 +143,7 @@ const GATES: [(Gate, Judge); 10] = [
     (Gate::Offline, offline),
     (Gate::Expiry, expiry),
     (Gate::Content, content),
+    (Gate::QuietHours, quiet_hours),
 ];
 
 /// The number that `event` would be texted to, whatever the gates say of it.
@@ -143,11 +155,12 @@ pub fn addressee<'a>(event: &'a Event, recipient: Option<&'a Recipient>) -> Opti
     }
 }
 
-/// Takes `event` through all gates, and answers with its row: `pending` if all let it through, else `suppressed` or `expired` with the gate that said no.
+/// Takes `event` through all gates, and answers with its row: `pending` or `held` if all let it through, else `suppressed` or `expired` with the gate that said no.
 #[must_use]
 pub fn decide(event: &Event, recipient: Option<&Recipient>, opt_out: Option<&OptOut>, rules: &Rules, now: Timestamp) -> Message {
     let content = text::harmless(event.content.clone());
     let natural_end = useful_until(&content, now);
+    let useful_until = event.expirytime.map_or(natural_end, |end| end.min(natural_end));
     let case = Case {
         message_id: event.message_id(),
         event,
@@ -156,33 +169,46 @@ pub fn decide(event: &Event, recipient: Option<&Recipient>, opt_out: Option<&Opt
         opt_out,
         rules,
         now,
-        useful_until: event.expirytime.map_or(natural_end, |end| end.min(natural_end)),
+        useful_until,
+        slot: slot(event, recipient, rules, useful_until, now),
         text: OnceCell::new(),
     };
     let (gates, status) = judge(&case);
     row(&case, gates, status)
 }
 
-fn judge(case: &Case<'_>) -> (Vec<Step>, Status) {
-    let mut steps = vec![step(Gate::Schema, Ruling::Pass), step(Gate::Duplicate, Ruling::Pass)];
-    for (gate, judge) in GATES {
-        let step = step(gate, judge(case));
-        let failed = step.verdict == Verdict::Fail;
-        steps.push(step);
-        if failed {
-            return (steps, if gate == Gate::Expiry { Status::Expired } else { Status::Suppressed });
-        }
-    }
-    (steps, Status::Pending)
+/// When a promotional text would go, were it only for the hour.
+fn slot(event: &Event, recipient: Option<&Recipient>, rules: &Rules, useful_until: Timestamp, now: Timestamp) -> Option<Slot> {
+    let Some(hours) = rules.quiet_hours.filter(|_| event.content.kind().class() == Class::Promotional) else { return Some(Slot::Now) };
+    let place = place(event, recipient)?;
+    Some(quiet_hours::slot(event.message_id(), &place, &hours, useful_until, now))
 }
 
-fn step(gate: Gate, ruling: Ruling) -> Step {
-    let (verdict, detail) = match ruling {
-        Ruling::Pass => (Verdict::Pass, None),
-        Ruling::Skip(why) => (Verdict::Skip, Some(why.to_owned())),
-        Ruling::Fail(why) => (Verdict::Fail, Some(why)),
-    };
-    Step { gate, verdict, detail }
+fn place(event: &Event, recipient: Option<&Recipient>) -> Option<Place> {
+    Place::of(addressee(event, recipient)?, recipient.and_then(|recipient| recipient.time_zone.as_deref()))
+}
+
+fn judge(case: &Case<'_>) -> (Vec<Step>, Status) {
+    let step = |gate, verdict, detail| Step { gate, verdict, detail };
+    let mut steps = vec![step(Gate::Schema, Verdict::Pass, None), step(Gate::Duplicate, Verdict::Pass, None)];
+    let mut status = Status::Pending;
+    for (gate, judge) in GATES {
+        let (verdict, detail, end) = match judge(case) {
+            Ruling::Pass => (Verdict::Pass, None, None),
+            Ruling::Skip(why) => (Verdict::Skip, Some(why.to_owned()), None),
+            Ruling::Hold(why) => {
+                status = Status::Held;
+                (Verdict::Hold, Some(why), None)
+            }
+            Ruling::Fail(why) => (Verdict::Fail, Some(why), Some(Status::Suppressed)),
+            Ruling::TooLate(why) => (Verdict::Fail, Some(why), Some(Status::Expired)),
+        };
+        steps.push(step(gate, verdict, detail));
+        if let Some(end) = end {
+            return (steps, end);
+        }
+    }
+    (steps, status)
 }
 
 fn row(case: &Case<'_>, gates: Vec<Step>, status: Status) -> Message {
@@ -194,6 +220,11 @@ fn row(case: &Case<'_>, gates: Vec<Step>, status: Status) -> Message {
     message.source = Some(case.event.source.clone());
     message.event_id = Some(case.event.id.clone());
     message.related.clone_from(&case.event.related);
+    message.time_zone = case.recipient.and_then(|recipient| recipient.time_zone.clone());
+    message.release_at = match case.slot {
+        Some(Slot::At(release)) if status == Status::Held => Some(release),
+        _ => None,
+    };
     if let Some(text) = text {
         message.parts = Some(text.size.parts);
         message.encoding = Some(text.size.encoding);
@@ -292,12 +323,32 @@ fn offline(case: &Case<'_>) -> Ruling {
 }
 
 fn expiry(case: &Case<'_>) -> Ruling {
-    if case.useful_until <= case.now { Ruling::Fail(format!("of no use since {}", moment::text(case.useful_until))) } else { Ruling::Pass }
+    if case.useful_until <= case.now { Ruling::TooLate(format!("of no use since {}", moment::text(case.useful_until))) } else { Ruling::Pass }
 }
 
 fn content(case: &Case<'_>) -> Ruling {
     match case.text() {
         Ok(_) => Ruling::Pass,
         Err(unfit) => Ruling::Fail(unfit.to_string()),
+    }
+}
+
+fn quiet_hours(case: &Case<'_>) -> Ruling {
+    if case.kind().class() == Class::Transactional {
+        return Ruling::Skip("sent at any hour");
+    }
+    if case.rules.quiet_hours.is_none() {
+        return Ruling::Skip("quiet hours are switched off");
+    }
+    let place = || place(case.event, case.recipient).map(|place| place.to_string()).unwrap_or_default();
+    match case.slot {
+        Some(Slot::Now) => Ruling::Pass,
+        Some(Slot::At(release)) => Ruling::Hold(format!("quiet hours in {}: held until {}", place(), moment::text(release))),
+        Some(Slot::TooLate(open)) => {
+            let (open, end) = (moment::text(open), moment::text(case.useful_until));
+            Ruling::TooLate(format!("quiet hours in {} until {open}, and of no use after {end}", place()))
+        }
+        Some(Slot::Never) => Ruling::Fail(format!("at no hour of the day may texts be sent to {}", place())),
+        None => Ruling::Fail("nobody knows what time it is there: the recipient has no time zone".into()),
     }
 }

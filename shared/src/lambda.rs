@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tracing::{error, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::text::House;
+use crate::{gates::Rules, quiet_hours::SendingHours, text::House};
 
 /// The value of an environment variable; a missing or unreadable one fails the init and names itself.
 pub fn setting<T: FromStr<Err: Display>>(name: &str) -> anyhow::Result<T> {
@@ -51,6 +51,21 @@ pub async fn sdk() -> SdkConfig {
 pub fn house() -> anyhow::Result<House> {
     let domains = setting::<String>("LINK_DOMAINS")?;
     Ok(House { link_domains: domains.split(',').map(|domain| domain.trim().to_owned()).collect(), support_contact: setting("SUPPORT_CONTACT")? })
+}
+
+/// What the gates go by: the settings of [`house`], `PRICES`, and those of [`quiet_hours`].
+pub fn rules() -> anyhow::Result<Rules> {
+    Ok(Rules { house: house()?, prices: setting("PRICES")?, quiet_hours: quiet_hours()? })
+}
+
+/// When promotional texts may be sent: `SENDING_HOURS`, unless `QUIET_HOURS` is `off`.
+pub fn quiet_hours() -> anyhow::Result<Option<SendingHours>> {
+    let hours = setting("SENDING_HOURS")?;
+    match setting::<String>("QUIET_HOURS")?.as_str() {
+        "on" => Ok(Some(hours)),
+        "off" => Ok(None),
+        _ => anyhow::bail!("the environment variable QUIET_HOURS is wrong: wants on or off"),
+    }
 }
 
 /// The moment at which Lambda ends an invocation, from its epoch milliseconds.

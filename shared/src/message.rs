@@ -61,6 +61,8 @@ pub enum Change {
     OptedOut,
     /// sender, reconciler: it stopped being useful while it waited.
     Lapsed,
+    /// sender: the quiet hours began while it waited.
+    Deferred,
     /// receipts: on its way to the phone, so AWS has it.
     Handed,
     /// receipts: it arrived.
@@ -130,6 +132,7 @@ impl Status {
             (Self::Sending, Change::Unanswered | Change::Abandoned) => Some(Self::Unknown),
             (Self::Sending | Self::Held, Change::OptedOut) => Some(Self::Suppressed),
             (Self::Sending | Self::Held, Change::Lapsed) => Some(Self::Expired),
+            (Self::Sending, Change::Deferred) => Some(Self::Held),
             // A receipt may overtake the sender's own note that it sent, and may come when a second try is under way already.
             (Self::Pending | Self::Sending | Self::Unknown, Change::Handed) => Some(Self::Sent),
             (Self::Pending | Self::Sending | Self::Unknown | Self::Sent, Change::Arrived) => Some(Self::Delivered),
@@ -238,6 +241,12 @@ pub struct Message {
     /// When it stops being useful.
     #[serde(with = "moment")]
     pub useful_until: Timestamp,
+    /// While `held`: when it is let go.
+    #[serde(default, with = "moment::option", skip_serializing_if = "Option::is_none")]
+    pub release_at: Option<Timestamp>,
+    /// The time zone that the person had set: IANA name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
     /// Until when the sender that claimed it is alone with it.
     #[serde(default, with = "moment::option", skip_serializing_if = "Option::is_none")]
     pub lease_until: Option<Timestamp>,
@@ -287,6 +296,8 @@ impl Message {
             event_id: None,
             related: None,
             useful_until,
+            release_at: None,
+            time_zone: None,
             lease_until: None,
             created_at: now,
             updated_at: now,
@@ -342,7 +353,7 @@ pub const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
 mod tests {
     use super::{Change, Status};
 
-    const CHANGES: [Change; 14] = [
+    const CHANGES: [Change; 15] = [
         Change::Claimed,
         Change::Released,
         Change::Accepted,
@@ -350,6 +361,7 @@ mod tests {
         Change::Unanswered,
         Change::OptedOut,
         Change::Lapsed,
+        Change::Deferred,
         Change::Handed,
         Change::Arrived,
         Change::Lost,
@@ -363,18 +375,18 @@ mod tests {
     fn the_whole_machine_on_one_page() {
         #[rustfmt::skip]
         let table = [
-            //            Claimed  Released Accepted Refused Unanswered OptedOut    Lapsed   Handed  Arrived    Lost         Abandoned  Retried  Due      Merged
-            "Pending      Sending  ·        ·        ·       ·          ·           ·        Sent    Delivered  Undelivered  ·          ·        ·        ·",
-            "Sending      ·        Pending  Sent     Failed  Unknown    Suppressed  Expired  Sent    Delivered  Undelivered  Unknown    ·        ·        ·",
-            "Sent         ·        ·        ·        ·       ·          ·           ·        ·       Delivered  Undelivered  ·          ·        ·        ·",
-            "Delivered    ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
-            "Undelivered  ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
-            "Failed       ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
-            "Unknown      ·        ·        ·        ·       ·          ·           ·        Sent    Delivered  Undelivered  ·          Pending  ·        ·",
-            "Held         ·        ·        ·        ·       ·          Suppressed  Expired  ·       ·          ·            ·          ·        Pending  Merged",
-            "Suppressed   ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
-            "Expired      ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
-            "Merged       ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·",
+            //            Claimed  Released Accepted Refused Unanswered OptedOut    Lapsed   Deferred  Handed  Arrived    Lost         Abandoned  Retried  Due      Merged
+            "Pending      Sending  ·        ·        ·       ·          ·           ·        ·         Sent    Delivered  Undelivered  ·          ·        ·        ·",
+            "Sending      ·        Pending  Sent     Failed  Unknown    Suppressed  Expired  Held      Sent    Delivered  Undelivered  Unknown    ·        ·        ·",
+            "Sent         ·        ·        ·        ·       ·          ·           ·        ·         ·       Delivered  Undelivered  ·          ·        ·        ·",
+            "Delivered    ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·",
+            "Undelivered  ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·",
+            "Failed       ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·",
+            "Unknown      ·        ·        ·        ·       ·          ·           ·        ·         Sent    Delivered  Undelivered  ·          Pending  ·        ·",
+            "Held         ·        ·        ·        ·       ·          Suppressed  Expired  ·         ·       ·          ·            ·          ·        Pending  Merged",
+            "Suppressed   ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·",
+            "Expired      ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·",
+            "Merged       ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·",
         ];
         for (status, row) in Status::ALL.into_iter().zip(table) {
             let real = CHANGES.map(|change| status.after(change).map_or("·".to_owned(), |to| format!("{to:?}")));

@@ -12,7 +12,6 @@ use uuid::Uuid;
 use crate::{
     area_codes::{self, FIFTY_STATES},
     phone::PhoneNumber,
-    recipient::Recipient,
 };
 
 /// From when until when on any day texts may be sent, before a state says less: from the first second of `open`, up to and without `close`. Written `08:00-21:00`.
@@ -74,6 +73,19 @@ pub enum Quiet {
     Always,
 }
 
+/// When a promotional text goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// As soon as it can.
+    Now,
+    /// It is held until then.
+    At(Timestamp),
+    /// It would have to be held until then, and is of no use any more when that comes.
+    TooLate(Timestamp),
+    /// There is no moment of the day at which it may go.
+    Never,
+}
+
 /// Held texts of one morning leave within this time, so that eight o'clock is no burst.
 const SPREAD: SignedDuration = SignedDuration::from_mins(20);
 
@@ -101,12 +113,12 @@ impl SendingHours {
 }
 
 impl Place {
-    /// Where `phone` is, as far as anybody can tell: the zone is what the person set, else all those of the area code; the state is the area code's.
+    /// Where `phone` is, as far as anybody can tell: the zone is the person's `setting`, else all those of the area code; the state is the area code's.
     ///
     /// `None` for a number outside the North American plan whose owner has set no zone: nobody knows what time it is there.
     #[must_use]
-    pub fn of(phone: &PhoneNumber, recipient: Option<&Recipient>) -> Option<Self> {
-        let set = recipient.and_then(|recipient| recipient.time_zone.as_deref()).and_then(|name| TimeZone::get(name).ok());
+    pub fn of(phone: &PhoneNumber, setting: Option<&str>) -> Option<Self> {
+        let set = setting.and_then(|name| TimeZone::get(name).ok());
         let area = phone.area_code().map(area_codes::area);
         let names = match area {
             Some(area) => area.map_or(FIFTY_STATES, |area| area.zones),
@@ -157,14 +169,32 @@ impl Place {
     }
 }
 
-/// When the text `id`, held until `open`, is let go: somewhere within the first minutes, always the same, before `end` if that can be.
+/// When the text `id` to `place` goes, if it is decided at `now` and of use until `useful_until`.
 #[must_use]
-pub fn release(id: Uuid, open: Timestamp, end: Timestamp) -> Timestamp {
+pub fn slot(id: Uuid, place: &Place, hours: &SendingHours, useful_until: Timestamp, now: Timestamp) -> Slot {
+    match place.quiet(hours, now) {
+        Quiet::Until(_) => Slot::Now,
+        Quiet::Held(open, _) if useful_until <= open => Slot::TooLate(open),
+        Quiet::Held(open, close) => Slot::At(release(id, open, close.min(useful_until))),
+        Quiet::Always => Slot::Never,
+    }
+}
+
+/// When the text `id`, held until `open`, is let go: somewhere within the first minutes, always the same, before `end` if that can be.
+fn release(id: Uuid, open: Timestamp, end: Timestamp) -> Timestamp {
     let room = SPREAD.min(end.duration_since(open)).as_millis();
     let room = u64::try_from(room).unwrap_or_default().max(1);
     // The id is a hash, or random: its last bits are as good as any.
     let offset = id.as_u64_pair().1 % room;
     open + SignedDuration::from_millis(i64::try_from(offset).unwrap_or_default())
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let zones = self.zones.iter().filter_map(TimeZone::iana_name).collect::<Vec<_>>();
+        write!(f, "{}", zones.join(", "))?;
+        self.state.map_or(Ok(()), |state| write!(f, " ({state})"))
+    }
 }
 
 impl FromStr for SendingHours {

@@ -13,7 +13,7 @@ mod tests;
 mod welcome;
 
 use lambda_http::Error;
-use sms::lambda::{sdk, setting, start_log};
+use sms::lambda::{rules, sdk, setting, start_log};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -31,7 +31,7 @@ async fn main() -> Result<(), Error> {
         urgent_queue: setting("URGENT_QUEUE_URL")?,
         code_secret: setting("CODE_SECRET")?,
         token_keys: setting("TOKEN_KEYS")?,
-        rules: sms::gates::Rules { house: sms::lambda::house()?, prices: setting("PRICES")? },
+        rules: rules()?,
         codes_per_hour: setting("CODES_PER_HOUR")?,
     };
     lambda_http::run(routes::router(api::Api::new(&sdk, tables, settings))).await

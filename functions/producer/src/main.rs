@@ -6,8 +6,7 @@ mod tests;
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use sms::{
-    gates::Rules,
-    lambda::{DeadLetters, SqsEvent, house, sdk, setting, start_log, whole_batch},
+    lambda::{DeadLetters, SqsEvent, rules, sdk, setting, start_log, whole_batch},
     queues::Lanes,
     stores::{Messages, OptOuts, Recipients, Verifications},
 };
@@ -23,7 +22,7 @@ async fn main() -> Result<(), Error> {
         messages: Messages::new(dynamodb.clone(), setting("MESSAGES_TABLE")?),
         verifications: Verifications::new(dynamodb, setting("VERIFICATIONS_TABLE")?),
         lanes: Lanes::new(aws_sdk_sqs::Client::new(&sdk), setting("URGENT_QUEUE_URL")?, setting("BULK_QUEUE_URL")?),
-        rules: Rules { house: house()?, prices: setting("PRICES")? },
+        rules: rules()?,
     };
     let dead = DeadLetters::from_environment(&sdk)?;
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {

@@ -10,6 +10,7 @@ use sms::{
     message::{Change, Status},
     opt_out::OptOut,
     queues::Lanes,
+    quiet_hours::SendingHours,
     recipient::{Categories, Consent, Recipient},
     stores::{Messages, Notes, OptOuts, Recipients, Verifications},
     text::House,
@@ -44,6 +45,7 @@ impl Stage {
             rules: Rules {
                 house: House { link_domains: vec!["allthrive.ai".into()], support_contact: "support@allthrive.ai".into() },
                 prices: "US=8830".parse().expect("prices"),
+                quiet_hours: None,
             },
         };
         Self { embedded, producer }
@@ -151,6 +153,7 @@ async fn an_admitted_event_has_a_row_with_every_gate_in_order() {
         "offline",
         "expiry",
         "content",
+        "quiet_hours",
     ];
     assert_eq!(gates, order);
     assert_eq!(refusal(&row), (String::new(), "pending".into()));
@@ -310,4 +313,29 @@ async fn usefulness_ends_with_the_event_or_with_its_kind_whichever_is_first() {
     stage.admit(&[invitation("long", "ada"), short]).await;
     assert_eq!(stage.row("long").await["useful_until"], json!(sms::moment::text(now() + SignedDuration::from_hours(24))));
     assert_eq!(stage.row("short").await["useful_until"], "2026-11-23T11:00:00.000Z");
+}
+
+#[tokio::test]
+async fn a_promotional_text_at_night_is_held_until_the_morning_or_expired_if_that_is_too_late() {
+    let mut stage = Stage::set().await.with(Recipient { time_zone: Some("America/New_York".into()), ..ada() }).await;
+    stage.producer.rules.quiet_hours = Some(SendingHours::default());
+    let mut short = invitation("short", "ada");
+    short["expirytime"] = "2026-11-23T13:00:00Z".into();
+    // It is five in the morning there.
+    stage.admit(&[invitation("long", "ada"), short, alert("alert", "ada")]).await;
+
+    let held = stage.row("long").await;
+    assert_eq!(refusal(&held), (String::new(), "held".into()));
+    let release = held["release_at"].as_str().expect("a release").to_owned();
+    assert!(("2026-11-23T13:00:00.000Z".."2026-11-23T13:20:00.000Z").contains(&release.as_str()), "{release}");
+    let step = held["gates"].as_array().expect("gates").iter().find(|step| step["gate"] == "quiet_hours").expect("the gate");
+    assert_eq!(step["verdict"], "hold");
+    assert!(step["detail"].as_str().is_some_and(|why| why.contains("America/New_York (DC)") && why.contains(&release)), "{step}");
+
+    let expired = stage.row("short").await;
+    assert_eq!(refusal(&expired), ("quiet_hours".into(), "expired".into()));
+    assert_eq!(refusal(&stage.row("alert").await).1, "pending", "an alert is sent at any hour");
+    assert_eq!(stage.jobs(), [json!({"message_id": message_id("test", "alert")}).to_string()], "a held text is on no lane");
+    stage.admit(&[invitation("long", "ada")]).await;
+    assert_eq!(stage.jobs().len(), 1, "nor does a repeat put it there");
 }

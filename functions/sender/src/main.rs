@@ -6,7 +6,7 @@ mod tests;
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use sms::{
-    lambda::{DeadLetters, SqsEvent, deadline, each_record, house, optional_setting, sdk, setting, start_log},
+    lambda::{DeadLetters, SqsEvent, deadline, each_record, house, optional_setting, quiet_hours, sdk, setting, start_log},
     money::MicroUsd,
     provider::Provider,
     queues::OptOutOrders,
@@ -34,6 +34,7 @@ async fn main() -> Result<(), Error> {
         code_secret: Secret::new(&sdk, setting("CODE_SECRET")?),
         house: house()?,
         prices: setting("PRICES")?,
+        quiet_hours: quiet_hours()?,
     };
     let dead = DeadLetters::from_environment(&sdk)?;
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {

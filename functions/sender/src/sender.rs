@@ -4,13 +4,14 @@ use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use sms::{
     content::Content,
-    kind::Kind,
+    kind::{Class, Kind},
     lambda::{TryLater, backoff, jitter, unreadable},
     message::{Change, Message},
     money::Prices,
     phone::{Country, PhoneNumber},
     provider::{Answer, Dispatch, LONGEST_CALL, Provider},
     queues::{OptOutOrder, OptOutOrders, SendJob},
+    quiet_hours::{self, Place, SendingHours, Slot},
     secrets::Secret,
     stores::{Changed, Messages, Notes, OptOuts, Verifications},
     text::{self, House, Text},
@@ -28,6 +29,8 @@ pub struct Sender {
     pub code_secret: Secret<CodeSecret>,
     pub house: House,
     pub prices: Prices,
+    /// When promotional texts may be sent; `None` for at any time.
+    pub quiet_hours: Option<SendingHours>,
 }
 
 /// How long a claim holds: longer than the function may run, so that nobody takes over from a sender that still lives.
@@ -41,6 +44,7 @@ enum Look {
     Send { text: Text, phone: PhoneNumber, country: Country },
     OptedOut(String),
     Lapsed,
+    Quiet(Timestamp),
     Unfit(String),
 }
 
@@ -83,11 +87,26 @@ impl Sender {
         if message.useful_until < now + SHORTEST_LIFE {
             return Ok(Look::Lapsed);
         }
+        match self.slot(message, &phone, now) {
+            Slot::Now | Slot::Never => {}
+            Slot::At(release) => return Ok(Look::Quiet(release)),
+            Slot::TooLate(_) => return Ok(Look::Lapsed),
+        }
         let code = self.code(message).await?;
         Ok(match text::render(&message.content, message.locale, &self.house, now, code.as_deref().unwrap_or(text::CODE_PLACEHOLDER)) {
             Ok(text) => Look::Send { text, phone, country },
             Err(unfit) => Look::Unfit(unfit.to_string()),
         })
+    }
+
+    /// A promotional text that waited into the night waits for the morning.
+    fn slot(&self, message: &Message, phone: &PhoneNumber, now: Timestamp) -> Slot {
+        let hours = self.quiet_hours.filter(|_| message.class == Class::Promotional);
+        let place = Place::of(phone, message.time_zone.as_deref());
+        match (hours, place) {
+            (Some(hours), Some(place)) => quiet_hours::slot(message.message_id, &place, &hours, message.useful_until, now),
+            _ => Slot::Now,
+        }
     }
 
     /// The code of a verification, made anew: it is not written anywhere.
@@ -107,6 +126,10 @@ impl Sender {
             }
             Look::OptedOut(why) => self.conclude(message, Change::OptedOut, detail(&why)?, clock()).await?,
             Look::Lapsed => self.conclude(message, Change::Lapsed, detail("of no use any more when its turn came")?, clock()).await?,
+            Look::Quiet(release) => {
+                let notes = detail("quiet hours began while it waited")?.with("release_at", sms::moment::text(release))?;
+                self.conclude(message, Change::Deferred, notes, clock()).await?;
+            }
             Look::Unfit(why) => self.conclude(message, Change::Refused, detail(&why)?, clock()).await?,
         }
         self.close_the_door(message).await

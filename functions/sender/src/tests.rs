@@ -57,6 +57,7 @@ impl Stage {
             code_secret: Secret::new(&vault, "codes".into()),
             house: House { link_domains: vec!["allthrive.ai".into()], support_contact: "support@allthrive.ai".into() },
             prices: "US=8830".parse().expect("prices"),
+            quiet_hours: None,
         };
         Self { embedded, simulator, sender }
     }
@@ -276,4 +277,35 @@ async fn a_job_without_a_row_and_a_job_that_is_none_are_errors() {
     assert!(stage.send(Uuid::from_u128(404)).await.is_err());
     let error = stage.sender.send(r#"{"message_id": "+12025550101"}"#, Timestamp::MAX, Timestamp::now).await.expect_err("no job");
     assert!(!error.to_string().contains("2025550101"), "{error}");
+}
+
+#[tokio::test]
+async fn a_text_that_waited_into_the_night_waits_for_the_morning() {
+    fn nine_in_the_evening() -> Timestamp {
+        "2026-11-24T02:00:00Z".parse().expect("instant")
+    }
+    let mut stage = Stage::set().await;
+    stage.sender.quiet_hours = Some(sms::quiet_hours::SendingHours::default());
+    let text = |id: u128, content, hours| {
+        let now = nine_in_the_evening();
+        let phone = format!("+1202555010{id}").parse().ok();
+        Message::new(Uuid::from_u128(id), content, now + SignedDuration::from_hours(hours), now).to(phone)
+    };
+    let western = Message { time_zone: Some("America/Los_Angeles".into()), ..text(3, invitation(), 24) };
+    let alert = Content::SecurityAlert(sms::content::SecurityAlert {
+        alert: sms::content::Alert::NewLogin,
+        detail: "Firefox".into(),
+        link: "https://allthrive.ai/s".into(),
+    });
+    let mut rows = Vec::new();
+    for message in [text(1, invitation(), 24), text(2, streak(), 11), western, text(4, alert, 24)] {
+        let id = stage.write(message).await;
+        let job = json!({"message_id": id}).to_string();
+        stage.sender.send(&job, Timestamp::MAX, nine_in_the_evening).await.expect("send");
+        rows.push(stage.row(id).await);
+    }
+    assert_eq!(rows.iter().map(|row| row.status).collect::<Vec<_>>(), [Status::Held, Status::Expired, Status::Sent, Status::Sent]);
+    let release = rows[0].release_at.expect("a release");
+    let eight: Timestamp = "2026-11-24T13:00:00Z".parse().expect("instant");
+    assert!(eight <= release && release < eight + SignedDuration::from_mins(20), "{release}");
 }

@@ -5,13 +5,9 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::{Place, Quiet, SPREAD, SendingHours, release};
-use crate::{event::UserId, recipient::Recipient};
-
 fn place(area: &str, zone: &str) -> Place {
     let number = if area.len() == 3 { format!("+1{area}5550100") } else { format!("+{area}") };
-    let user = UserId::try_from("ada".to_owned()).expect("user");
-    let recipient = Recipient { time_zone: (!zone.is_empty()).then(|| zone.to_owned()), ..Recipient::new(user) };
-    Place::of(&number.parse().expect("number"), Some(&recipient)).expect("a place")
+    Place::of(&number.parse().expect("number"), Some(zone).filter(|zone| !zone.is_empty())).expect("a place")
 }
 
 fn at(text: &str) -> Timestamp {

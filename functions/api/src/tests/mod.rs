@@ -98,6 +98,7 @@ impl Stage {
             rules: Rules {
                 house: House { link_domains: vec!["allthrive.ai".into()], support_contact: "support@allthrive.ai".into() },
                 prices: "US=8830".parse().expect("prices"),
+                quiet_hours: None,
             },
             codes_per_hour,
             clock: Box::new(move || *told.lock().expect("clock")),
