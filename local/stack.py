@@ -31,8 +31,14 @@ PATIENCE_SECONDS = 60
 # Link-time optimisation makes a function a quarter smaller, and its build six times as long after a change.
 QUICK_BUILD = {"CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16"}
 
-# What is different from production: no AWS::SMSVOICE resources and no TLS in the emulator, and nothing worth keeping.
-LOCAL_PARAMETERS = ["SmsVoice=none", "RequireTls=false", "DeletionProtection=false", "LogRetentionDays=1"]
+# What is different from production: no AWS::SMSVOICE resources and no TLS in the emulator, nothing worth keeping, and play money.
+LOCAL_PARAMETERS = [
+    "SmsVoice=none",
+    "RequireTls=false",
+    "DeletionProtection=false",
+    "LogRetentionDays=1",
+    "MonthlyBudget=1000000000",  # a thousand dollars that nobody pays
+]
 
 
 def main():

@@ -4,17 +4,20 @@
 
 use std::cell::OnceCell;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    books::Books,
+    budget::{self, Budget, Reserved, Spent},
+    caps::{self, Caps, Day, Hours},
     content::{Content, DirectMessage},
     event::Event,
     kind::{Class, Kind},
     message::{Message, Status, useful_until},
     moment,
-    money::Prices,
+    money::{MicroUsd, Prices},
     opt_out::OptOut,
     phone::PhoneNumber,
     quiet_hours::{self, Place, SendingHours, Slot},
@@ -95,6 +98,10 @@ pub struct Rules {
     pub prices: Prices,
     /// When promotional texts may be sent; `None` for at any time.
     pub quiet_hours: Option<SendingHours>,
+    /// How many texts anybody gets.
+    pub caps: Caps,
+    /// What may be spent within a month.
+    pub budget: Budget,
 }
 
 /// Who was seen in the app this recently needs no text about a message there.
@@ -107,6 +114,7 @@ struct Case<'a> {
     content: Content,
     recipient: Option<&'a Recipient>,
     opt_out: Option<&'a OptOut>,
+    books: &'a Books,
     rules: &'a Rules,
     now: Timestamp,
     useful_until: Timestamp,
@@ -130,9 +138,9 @@ enum Ruling {
 
 /// The order is a contract: readers of rows rely on it.
 ///
-/// `Schema` comes before this list and `Duplicate` after it, since only reading the record and writing the row can tell;
-/// `UserDailyCap`, `CarrierHourlyCap` and `Budget` have their place behind `QuietHours`.
-const GATES: [(Gate, Judge); 11] = [
+/// `Schema` comes before this list and `Duplicate` after it, since only reading the record and writing the row can tell.
+/// The last three are decided by what was counted until now, and the write that counts the text makes sure of them.
+const GATES: [(Gate, Judge); 14] = [
     (Gate::Recipient, recipient),
     (Gate::PhoneVerified, phone_verified),
     (Gate::Country, country),
@@ -144,6 +152,9 @@ const GATES: [(Gate, Judge); 11] = [
     (Gate::Expiry, expiry),
     (Gate::Content, content),
     (Gate::QuietHours, quiet_hours),
+    (Gate::UserDailyCap, user_daily_cap),
+    (Gate::CarrierHourlyCap, carrier_hourly_cap),
+    (Gate::Budget, budget),
 ];
 
 /// The number that `event` would be texted to, whatever the gates say of it.
@@ -157,16 +168,16 @@ pub fn addressee<'a>(event: &'a Event, recipient: Option<&'a Recipient>) -> Opti
 
 /// Takes `event` through all gates, and answers with its row: `pending` or `held` if all let it through, else `suppressed` or `expired` with the gate that said no.
 #[must_use]
-pub fn decide(event: &Event, recipient: Option<&Recipient>, opt_out: Option<&OptOut>, rules: &Rules, now: Timestamp) -> Message {
+pub fn decide(event: &Event, recipient: Option<&Recipient>, opt_out: Option<&OptOut>, books: &Books, rules: &Rules, now: Timestamp) -> Message {
     let content = text::harmless(event.content.clone());
-    let natural_end = useful_until(&content, now);
-    let useful_until = event.expirytime.map_or(natural_end, |end| end.min(natural_end));
+    let useful_until = end(event, now);
     let case = Case {
         message_id: event.message_id(),
         event,
         content,
         recipient,
         opt_out,
+        books,
         rules,
         now,
         useful_until,
@@ -175,6 +186,29 @@ pub fn decide(event: &Event, recipient: Option<&Recipient>, opt_out: Option<&Opt
     };
     let (gates, status) = judge(&case);
     row(&case, gates, status)
+}
+
+/// The rows of the limits table that [`decide`] will ask the books for.
+#[must_use]
+pub fn counted_in(event: &Event, recipient: Option<&Recipient>, rules: &Rules, now: Timestamp) -> Vec<String> {
+    let at = match slot(event, recipient, rules, end(event, now), now) {
+        Some(Slot::At(release)) => release,
+        _ => now,
+    };
+    let day = (event.content.kind().class() == Class::Promotional).then(|| Day::key(&event.user_id, &day(event, recipient, at)));
+    let hours = addressee(event, recipient).map(Hours::key);
+    day.into_iter().chain(hours).chain([Spent::key(&budget::month(at))]).collect()
+}
+
+/// When the text stops being useful: by its event, or by its kind if that is sooner.
+fn end(event: &Event, now: Timestamp) -> Timestamp {
+    let natural_end = useful_until(&event.content, now);
+    event.expirytime.map_or(natural_end, |end| end.min(natural_end))
+}
+
+/// The day that it is for the person at `at`.
+fn day(event: &Event, recipient: Option<&Recipient>, at: Timestamp) -> String {
+    place(event, recipient).map_or_else(|| at.to_zoned(TimeZone::UTC).date().to_string(), |place| place.day(at))
 }
 
 /// When a promotional text would go, were it only for the hour.
@@ -225,10 +259,13 @@ fn row(case: &Case<'_>, gates: Vec<Step>, status: Status) -> Message {
         Some(Slot::At(release)) if status == Status::Held => Some(release),
         _ => None,
     };
+    if matches!(status, Status::Pending | Status::Held) {
+        message.reserved = Some(Reserved { amount: case.price(), month: budget::month(case.goes_at()), day: case.day() });
+    }
     if let Some(text) = text {
         message.parts = Some(text.size.parts);
         message.encoding = Some(text.size.encoding);
-        message.estimated_price = message.country.and_then(|country| case.rules.prices.of(country)).map(|price| price.times(text.size.parts));
+        message.estimated_price = message.country.is_some().then(|| case.price());
         message.body = (case.kind() != Kind::PhoneVerification).then(|| text.body.clone());
     }
     message
@@ -245,6 +282,26 @@ impl Case<'_> {
 
     fn locale(&self) -> Locale {
         self.recipient.map(Recipient::text_locale).unwrap_or_default()
+    }
+
+    /// When it goes, as far as anybody knows.
+    fn goes_at(&self) -> Timestamp {
+        match self.slot {
+            Some(Slot::At(release)) => release,
+            _ => self.now,
+        }
+    }
+
+    /// The day of the person's that it counts in; none if it counts in none.
+    fn day(&self) -> Option<String> {
+        (self.kind().class() == Class::Promotional).then(|| day(self.event, self.recipient, self.goes_at()))
+    }
+
+    /// What it should cost.
+    fn price(&self) -> MicroUsd {
+        let price = self.phone().and_then(PhoneNumber::country).and_then(|country| self.rules.prices.of(country));
+        let parts = self.text().as_ref().map_or(0, |text| text.size.parts);
+        price.unwrap_or_default().times(parts)
     }
 
     fn text(&self) -> &Result<Text, Unfit> {
@@ -351,4 +408,24 @@ fn quiet_hours(case: &Case<'_>) -> Ruling {
         Some(Slot::Never) => Ruling::Fail(format!("at no hour of the day may texts be sent to {}", place())),
         None => Ruling::Fail("nobody knows what time it is there: the recipient has no time zone".into()),
     }
+}
+
+fn user_daily_cap(case: &Case<'_>) -> Ruling {
+    let Some(day) = case.day() else { return Ruling::Skip("for promotional texts only") };
+    let today = case.books.day(&case.event.user_id, &day);
+    if today >= case.rules.caps.per_day { Ruling::Fail(format!("{today} promotional texts on {day} already")) } else { Ruling::Pass }
+}
+
+fn carrier_hourly_cap(case: &Case<'_>) -> Ruling {
+    let Some(phone) = case.phone() else { return Ruling::Pass };
+    // A code is never the same twice, whatever stands for it here.
+    let words = case.text().as_ref().ok().filter(|_| case.kind() != Kind::PhoneVerification).map(|text| caps::words(&text.body));
+    let refused = case.books.hours(phone).refuse(&case.rules.caps, words.as_deref(), case.goes_at());
+    refused.map_or(Ruling::Pass, Ruling::Fail)
+}
+
+fn budget(case: &Case<'_>) -> Ruling {
+    let spent = case.books.spent(&budget::month(case.goes_at()));
+    let refused = case.rules.budget.refuse(case.kind().class(), case.price(), &spent, case.now);
+    refused.map_or(Ruling::Pass, Ruling::Fail)
 }

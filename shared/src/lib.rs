@@ -1,6 +1,9 @@
 //! The library of AllThrive SMS: a pure core, and concrete edges round it.
 
 pub mod area_codes;
+pub mod books;
+pub mod budget;
+pub mod caps;
 pub mod consent;
 pub mod content;
 pub mod delivery;
@@ -11,6 +14,7 @@ pub mod kind;
 pub mod lambda;
 pub mod limits;
 pub mod message;
+pub mod metrics;
 pub mod moment;
 pub mod money;
 pub mod opt_out;

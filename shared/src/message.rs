@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    budget::Reserved,
     content::Content,
     encoding::Encoding,
     event::{Related, UserId},
@@ -220,6 +221,12 @@ pub struct Message {
     /// What the carrier charges for it, in micro-USD.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier_fee: Option<MicroUsd>,
+    /// What is set aside for it, and where it is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Reserved>,
+    /// What it has cost in the end, in micro-USD, as the month's books have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<MicroUsd>,
     /// The carrier that took it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<String>,
@@ -289,6 +296,8 @@ impl Message {
             estimated_price: None,
             price: None,
             carrier_fee: None,
+            reserved: None,
+            settled: None,
             carrier: None,
             delivery_status: None,
             delivery_detail: None,

@@ -167,7 +167,23 @@ fn a_function_gets_the_settings_that_it_reads_and_no_others() {
         ("house()?", &["LINK_DOMAINS", "SUPPORT_CONTACT"]),
         ("DeadLetters::from_environment", &["DEAD_LETTER_QUEUE_URL", "MAX_RECEIVE_COUNT"]),
         ("quiet_hours()?", &["QUIET_HOURS", "SENDING_HOURS"]),
-        ("rules()?", &["LINK_DOMAINS", "SUPPORT_CONTACT", "PRICES", "QUIET_HOURS", "SENDING_HOURS"]),
+        (
+            "rules()?",
+            &[
+                "LINK_DOMAINS",
+                "SUPPORT_CONTACT",
+                "PRICES",
+                "QUIET_HOURS",
+                "SENDING_HOURS",
+                "DAILY_CAP",
+                "HOURLY_CAP",
+                "HOURLY_CAP_SAME",
+                "MONTHLY_BUDGET",
+                "PROMOTIONAL_BUDGET",
+                "TRANSACTIONAL_BUDGET",
+                "KEPT_FOR_TRANSACTIONAL",
+            ],
+        ),
     ];
     for (id, function) in functions() {
         let source = read(&format!("functions/{}/src/main.rs", short(&id)));

@@ -1,13 +1,14 @@
 //! Texts that the api writes of itself: decided by the same gates as every other, and sent by the sender.
 
+use anyhow::Context;
 use jiff::Timestamp;
 use sms::{
     content::Content,
     event::Event,
-    gates,
+    kind::Kind,
     message::{Message, Status},
     recipient::Recipient,
-    stores::Written,
+    stores::Wish,
 };
 use tracing::info;
 
@@ -29,18 +30,20 @@ impl Api {
             content: Content::OptInConfirmation {},
         };
         let opt_out = self.opt_outs.get(phone).await?;
-        let message = gates::decide(&event, Some(recipient), opt_out.as_ref(), &self.rules, now);
-        // The id of a row names nobody; that of this event would.
-        let message = Message { event_id: None, ..message };
-        Ok(self.send(message).await?)
+        let wish = Wish { event: &event, recipient: Some(recipient), opt_out: opt_out.as_ref() };
+        Ok(self.send(&wish, now).await?)
     }
 
-    /// Writes a decided row, and puts it on its lane if the gates let it through. A row that is there already, still pending, is put there again.
-    pub async fn send(&self, message: Message) -> anyhow::Result<()> {
-        let row = match self.messages.write(&message).await? {
-            Written::New => message,
-            Written::Repeat(row) => *row,
+    /// Takes a wish of ours through the gates, writes its row, and puts it on its lane if they let it through. A row that is there already, still pending, is put there again.
+    pub async fn send(&self, wish: &Wish<'_>, now: Timestamp) -> anyhow::Result<()> {
+        // The id of a row names nobody; that of a welcome's event would.
+        let nameless = async |message: &mut Message| {
+            message.event_id = message.event_id.take().filter(|_| message.kind() != Kind::OptInConfirmation);
+            Ok(())
         };
+        let admitted = self.admissions.admit(std::slice::from_ref(wish), &self.rules, now, nameless).await;
+        let admitted = admitted.into_iter().next().context("a wish without an answer")??;
+        let row = admitted.row();
         info!(message.id = %row.message_id, message.kind = row.kind().as_str(), message.status = row.status.as_str(), "decided");
         if row.status != Status::Pending {
             return Ok(());

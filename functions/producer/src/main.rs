@@ -8,7 +8,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use sms::{
     lambda::{DeadLetters, SqsEvent, rules, sdk, setting, start_log, whole_batch},
     queues::Lanes,
-    stores::{Messages, OptOuts, Recipients, Verifications},
+    stores::{Admissions, OptOuts, Recipients, Verifications},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     let producer = producer::Producer {
         recipients: Recipients::new(dynamodb.clone(), setting("RECIPIENTS_TABLE")?),
         opt_outs: OptOuts::new(dynamodb.clone(), setting("OPT_OUTS_TABLE")?),
-        messages: Messages::new(dynamodb.clone(), setting("MESSAGES_TABLE")?),
+        admissions: Admissions::new(dynamodb.clone(), setting("MESSAGES_TABLE")?, setting("LIMITS_TABLE")?),
         verifications: Verifications::new(dynamodb, setting("VERIFICATIONS_TABLE")?),
         lanes: Lanes::new(aws_sdk_sqs::Client::new(&sdk), setting("URGENT_QUEUE_URL")?, setting("BULK_QUEUE_URL")?),
         rules: rules()?,

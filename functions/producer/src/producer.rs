@@ -1,4 +1,4 @@
-//! Decides about a batch of events: one read for the people, one for the opt-outs, one write a row, one batch a lane.
+//! Decides about a batch of events: one read for the people, one for the opt-outs, one for what is counted, one transaction for all rows, one batch a lane.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,7 +13,7 @@ use sms::{
     phone::PhoneNumber,
     queues::Lanes,
     recipient::Recipient,
-    stores::{Messages, OptOuts, Recipients, Verifications, Written},
+    stores::{Admissions, Admitted, OptOuts, Recipients, Verifications, Wish},
     verification::Verification,
 };
 use tracing::info;
@@ -23,7 +23,7 @@ use uuid::Uuid;
 pub struct Producer {
     pub recipients: Recipients,
     pub opt_outs: OptOuts,
-    pub messages: Messages,
+    pub admissions: Admissions,
     pub verifications: Verifications,
     pub lanes: Lanes,
     pub rules: Rules,
@@ -44,39 +44,26 @@ impl Producer {
             Ok(people) => people,
             Err(error) => return events.into_iter().map(|event| event.and(Err(anyhow!("{error:#}")))).collect(),
         };
-        let admitted = futures::future::join_all(events.into_iter().map(async |event| self.admit_one(&event?, &people, now, random).await)).await;
-        self.enqueue(admitted).await
-    }
-
-    /// Decides about one event and writes its row; answers with the job that is to be enqueued, if there is one.
-    async fn admit_one(
-        &self,
-        event: &Event,
-        people: &People,
-        now: Timestamp,
-        random: fn() -> anyhow::Result<[u8; 16]>,
-    ) -> anyhow::Result<Option<(Uuid, Lane)>> {
-        let (recipient, opt_out) = people.of(event)?;
-        let message = gates::decide(event, recipient, opt_out, &self.rules, now);
-        if message.kind() == Kind::PhoneVerification && message.status == Status::Pending {
-            self.prepare_code(event, &message, random()?, now).await?;
-        }
-        let row = match self.messages.write(&message).await? {
-            Written::New => message,
-            // A repeat, or a try after a crash between the row and its lane. A second job for a pending row does no harm: one sender wins its claim.
-            Written::Repeat(row) => {
-                info!(message.id = %row.message_id, message.status = row.status.as_str(), "the event was seen before");
-                *row
-            }
-        };
-        log(&row);
-        Ok((row.status == Status::Pending).then_some((row.message_id, row.lane)))
+        let wishes = events.iter().map(|event| people.wish(event.as_ref().ok()?)).collect::<Vec<_>>();
+        let readable = wishes.iter().flatten().copied().collect::<Vec<_>>();
+        let prepare = async |message: &mut Message| self.prepare_code(message, random, now).await;
+        let mut admitted = self.admissions.admit(&readable, &self.rules, now, prepare).await.into_iter();
+        let jobs = events.iter().zip(&wishes).map(|(event, wish)| match (event, wish) {
+            (Err(error), _) => Err(anyhow!("{error:#}")),
+            (Ok(_), None) => Err(anyhow!("DynamoDB did not get to this recipient")),
+            (Ok(_), Some(_)) => admitted.next().context("an event without an answer").flatten().map(|admitted| job(&admitted)),
+        });
+        self.enqueue(jobs.collect()).await
     }
 
     /// What a code will be made from; before the row, so that no sender finds a row without it.
-    async fn prepare_code(&self, event: &Event, message: &Message, random: [u8; 16], now: Timestamp) -> anyhow::Result<()> {
+    async fn prepare_code(&self, message: &Message, random: fn() -> anyhow::Result<[u8; 16]>, now: Timestamp) -> anyhow::Result<()> {
+        if message.kind() != Kind::PhoneVerification || message.status != Status::Pending {
+            return Ok(());
+        }
         let phone = message.phone.clone().context("a verification without a number")?;
-        self.verifications.write(&Verification::new(message.message_id, event.user_id.clone(), phone, random, now)).await
+        let user = message.user_id.clone().context("a verification without a user")?;
+        self.verifications.write(&Verification::new(message.message_id, user, phone, random()?, now)).await
     }
 
     async fn enqueue(&self, admitted: Vec<anyhow::Result<Option<(Uuid, Lane)>>>) -> Vec<anyhow::Result<()>> {
@@ -117,13 +104,23 @@ struct People {
 }
 
 impl People {
-    fn of(&self, event: &Event) -> anyhow::Result<(Option<&Recipient>, Option<&OptOut>)> {
+    /// `None` if nothing can be decided now.
+    fn wish<'a>(&'a self, event: &'a Event) -> Option<Wish<'a>> {
         let recipient = self.recipients.get(&event.user_id);
         let phone = gates::addressee(event, recipient);
         let unread = self.unread.contains(event.user_id.as_str()) || phone.is_some_and(|phone| self.unread.contains(phone.as_e164()));
-        anyhow::ensure!(!unread, "DynamoDB did not get to this recipient");
-        Ok((recipient, phone.and_then(|phone| self.opt_outs.get(phone))))
+        (!unread).then(|| Wish { event, recipient, opt_out: phone.and_then(|phone| self.opt_outs.get(phone)) })
     }
+}
+
+/// The job of a pending row. A repeat, or a try after a crash between the row and its lane, is enqueued again: a second job does no harm, since one sender wins its claim.
+fn job(admitted: &Admitted) -> Option<(Uuid, Lane)> {
+    let row = admitted.row();
+    if matches!(admitted, Admitted::Repeat(_)) {
+        info!(message.id = %row.message_id, message.status = row.status.as_str(), "the event was seen before");
+    }
+    log(row);
+    (row.status == Status::Pending).then_some((row.message_id, row.lane))
 }
 
 fn log(row: &Message) {

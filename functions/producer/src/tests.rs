@@ -4,15 +4,18 @@ use jiff::{SignedDuration, Timestamp};
 use journeys::embedded::Embedded;
 use serde_json::{Value, json};
 use sms::{
+    budget::Budget,
+    caps::Caps,
     consent::Method,
     event::{UserId, message_id},
     gates::Rules,
     message::{Change, Status},
+    money::MicroUsd,
     opt_out::OptOut,
     queues::Lanes,
     quiet_hours::SendingHours,
     recipient::{Categories, Consent, Recipient},
-    stores::{Messages, Notes, OptOuts, Recipients, Verifications},
+    stores::{Admissions, Messages, Notes, OptOuts, Recipients, Verifications},
     text::House,
 };
 
@@ -39,13 +42,15 @@ impl Stage {
         let producer = Producer {
             recipients: Recipients::new(dynamodb(), "RecipientsTable".into()),
             opt_outs: OptOuts::new(dynamodb(), "OptOutsTable".into()),
-            messages: Messages::new(dynamodb(), "MessagesTable".into()),
+            admissions: Admissions::new(dynamodb(), "MessagesTable".into(), "LimitsTable".into()),
             verifications: Verifications::new(dynamodb(), "VerificationsTable".into()),
             lanes: Lanes::new(embedded.sqs.clone(), "http://queues/urgent".into(), "http://queues/bulk".into()),
             rules: Rules {
                 house: House { link_domains: vec!["allthrive.ai".into()], support_contact: "support@allthrive.ai".into() },
                 prices: "US=8830".parse().expect("prices"),
                 quiet_hours: None,
+                caps: Caps::default(),
+                budget: Budget { monthly: MicroUsd(1_000_000_000), promotional: None, transactional: None, kept_percent: 20 },
             },
         };
         Self { embedded, producer }
@@ -121,7 +126,7 @@ fn refusal(row: &Value) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_batch_of_ten_costs_two_reads_a_write_each_and_one_batch_a_lane() {
+async fn a_batch_of_ten_costs_three_reads_one_write_and_one_batch_a_lane() {
     let stage = Stage::set().await.with(ada()).await.with(Recipient { user_id: user("bob"), ..ada() }).await;
     let mut events = (0..5).map(|n| invitation(&format!("i{n}"), "ada")).collect::<Vec<_>>();
     events.extend((0..4).map(|n| alert(&format!("s{n}"), "bob")));
@@ -129,8 +134,8 @@ async fn a_batch_of_ten_costs_two_reads_a_write_each_and_one_batch_a_lane() {
     assert!(stage.admit(&events).await.iter().all(Result::is_ok));
     let calls = stage.embedded.calls.take();
     let count = |operation: &str| calls.iter().filter(|call| call.ends_with(operation)).count();
-    assert_eq!((count(".BatchGetItem"), count(".PutItem"), count(".SendMessageBatch")), (2, 10, 2), "{calls:?}");
-    assert_eq!(calls.len(), 14, "{calls:?}");
+    assert_eq!((count(".BatchGetItem"), count(".TransactWriteItems"), count(".SendMessageBatch")), (3, 1, 2), "{calls:?}");
+    assert_eq!(calls.len(), 6, "{calls:?}");
     assert_eq!((stage.embedded.queues.bodies("urgent").len(), stage.embedded.queues.bodies("bulk").len()), (4, 5));
 }
 
@@ -154,6 +159,9 @@ async fn an_admitted_event_has_a_row_with_every_gate_in_order() {
         "expiry",
         "content",
         "quiet_hours",
+        "user_daily_cap",
+        "carrier_hourly_cap",
+        "budget",
     ];
     assert_eq!(gates, order);
     assert_eq!(refusal(&row), (String::new(), "pending".into()));
@@ -287,7 +295,8 @@ async fn a_repeat_yields_no_second_row_and_no_second_text() {
     assert_eq!(stage.jobs().len(), 1, "twice in one batch is one job");
     let id = message_id("test", "i");
     for change in [Change::Claimed, Change::Accepted] {
-        stage.producer.messages.change(id, change, None, Notes::default(), now()).await.expect("change");
+        let messages = Messages::new(stage.embedded.dynamodb.clone(), "MessagesTable".into());
+        messages.change(id, change, None, Notes::default(), now()).await.expect("change");
     }
     stage.admit(&[invitation("i", "ada")]).await;
     assert_eq!(stage.jobs().len(), 1, "what is sent is not enqueued again");

@@ -8,7 +8,7 @@ use sms::{
     message::{Change, Message, Status},
     money::MicroUsd,
     queues::OptOutOrders,
-    stores::{Messages, Notes, Written},
+    stores::{Admissions, Messages, Notes, Written},
 };
 use uuid::Uuid;
 
@@ -35,6 +35,7 @@ impl Stage {
         let embedded = Embedded::start().await.expect("embedded");
         let receipts = Receipts {
             messages: Messages::new(embedded.dynamodb.clone(), "MessagesTable".into()),
+            admissions: Admissions::new(embedded.dynamodb.clone(), "MessagesTable".into(), "LimitsTable".into()),
             orders: OptOutOrders::new(embedded.sqs.clone(), "http://queues/inbound".into()),
         };
         let content = Content::BattleInvitation(BattleInvitation {

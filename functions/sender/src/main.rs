@@ -11,7 +11,7 @@ use sms::{
     provider::Provider,
     queues::OptOutOrders,
     secrets::Secret,
-    stores::{Messages, OptOuts, Verifications},
+    stores::{Admissions, Messages, OptOuts, Verifications},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -21,6 +21,7 @@ async fn main() -> Result<(), Error> {
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let sender = sender::Sender {
         messages: Messages::new(dynamodb.clone(), setting("MESSAGES_TABLE")?),
+        admissions: Admissions::new(dynamodb.clone(), setting("MESSAGES_TABLE")?, setting("LIMITS_TABLE")?),
         opt_outs: OptOuts::new(dynamodb.clone(), setting("OPT_OUTS_TABLE")?),
         verifications: Verifications::new(dynamodb, setting("VERIFICATIONS_TABLE")?),
         provider: Provider::new(

@@ -13,15 +13,16 @@ use sms::{
     queues::{OptOutOrder, OptOutOrders, SendJob},
     quiet_hours::{self, Place, SendingHours, Slot},
     secrets::Secret,
-    stores::{Changed, Messages, Notes, OptOuts, Verifications},
+    stores::{Admissions, Changed, Messages, Notes, OptOuts, Verifications},
     text::{self, House, Text},
     verification::CodeSecret,
 };
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// Sends texts.
 pub struct Sender {
     pub messages: Messages,
+    pub admissions: Admissions,
     pub opt_outs: OptOuts,
     pub verifications: Verifications,
     pub provider: Provider,
@@ -38,6 +39,9 @@ const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 /// AWS's shortest `TimeToLive`: what is of use for less is not sent any more.
 const SHORTEST_LIFE: SignedDuration = SignedDuration::from_secs(5);
+
+/// What AWS says when the account has spent what it may within a month.
+const SPEND_LIMIT_REACHED: &str = "MONTHLY_SPEND_LIMIT_REACHED_FOR_TEXT";
 
 /// A claimed text, after the last look at it.
 enum Look {
@@ -63,7 +67,8 @@ impl Sender {
             Changed::Yes(message) => *message,
             Changed::No(Some(row)) => {
                 info!(message.id = %job.message_id, message.status = row.status.as_str(), "nothing to send");
-                return Ok(());
+                // A sender may have died between its last word and the books.
+                return self.admissions.settle(&row, now).await;
             }
             Changed::No(None) => anyhow::bail!("the job's message has no row"),
         };
@@ -164,6 +169,10 @@ impl Sender {
                 if let Some(phone) = message.phone.clone().filter(|_| opted_out) {
                     self.orders.give(&OptOutOrder::Blocked { phone, reason: reason.clone(), at: now }).await?;
                 }
+                if reason == SPEND_LIMIT_REACHED {
+                    error!("AWS's monthly spend limit is reached: nothing is admitted for an hour");
+                    self.admissions.close(now).await?;
+                }
                 self.conclude(message, Change::Refused, sent.with("delivery_detail", reason)?, now).await
             }
             Answer::Unanswered(why) => self.conclude(message, Change::Unanswered, sent.with("delivery_detail", why)?, now).await,
@@ -189,6 +198,7 @@ impl Sender {
         match self.messages.change(id, change, Some(message.attempts), notes, now).await? {
             Changed::Yes(row) => {
                 info!(message.id = %id, message.kind = row.kind().as_str(), message.status = row.status.as_str(), row.delivery_detail, "settled");
+                self.admissions.settle(&row, now).await?;
             }
             Changed::No(_) => warn!(message.id = %id, ?change, "came too late: the row is settled already"),
         }

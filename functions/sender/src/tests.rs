@@ -16,7 +16,7 @@ use sms::{
     provider::Provider,
     queues::OptOutOrders,
     secrets::Secret,
-    stores::{Messages, Notes, OptOuts, Verifications},
+    stores::{Admissions, Messages, Notes, OptOuts, Verifications},
     text::House,
     verification::{CodeSecret, Verification},
 };
@@ -50,6 +50,7 @@ impl Stage {
             .build();
         let sender = Sender {
             messages: Messages::new(dynamodb(), "MessagesTable".into()),
+            admissions: Admissions::new(dynamodb(), "MessagesTable".into(), "LimitsTable".into()),
             opt_outs: OptOuts::new(dynamodb(), "OptOutsTable".into()),
             verifications: Verifications::new(dynamodb(), "VerificationsTable".into()),
             provider: Provider::new(&sdk(url), "US=+18663448034".parse().expect("identities"), "allthrive-sms".into(), None, MicroUsd(20_000)),

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use sms::{
     content::{Content, PhoneVerification},
     event::{Event, UserId},
-    gates, moment,
+    moment,
     phone::PhoneNumber,
+    stores::Wish,
     verification::Verification,
 };
 use uuid::Uuid;
@@ -109,9 +110,8 @@ impl Api {
     async fn send_code(&self, event: &Event, verification: &Verification, now: Timestamp) -> anyhow::Result<()> {
         let recipient = self.recipients.get(&event.user_id).await?;
         let opt_out = self.opt_outs.get(&verification.phone).await?;
-        let message = gates::decide(event, recipient.as_ref(), opt_out.as_ref(), &self.rules, now);
         // Also for a number that gets nothing: whether a guess is counted must not tell that.
         self.verifications.write(verification).await?;
-        self.send(message).await
+        self.send(&Wish { event, recipient: recipient.as_ref(), opt_out: opt_out.as_ref() }, now).await
     }
 }
