@@ -161,3 +161,14 @@ async fn what_is_not_about_a_text_is_no_error_and_what_is_unreadable_is_one() {
         assert!(error.to_string().starts_with("not a"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_receipt_puts_the_real_price_in_the_books_once() {
+    let stage = Stage::sent().await;
+    for _ in 0..2 {
+        stage.record(&receipt("TEXT_DELIVERED", true)).await.expect("record");
+    }
+    assert_eq!(stage.row().await.settled, Some(MicroUsd(17_660)));
+    let book = &stage.embedded.scan("LimitsTable").await.expect("scan")[0];
+    assert_eq!((&book["committed"], &book["settled"]), (&json!(17_660), &json!(17_660)));
+}

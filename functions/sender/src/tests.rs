@@ -310,3 +310,44 @@ async fn a_text_that_waited_into_the_night_waits_for_the_morning() {
     let eight: Timestamp = "2026-11-24T13:00:00Z".parse().expect("instant");
     assert!(eight <= release && release < eight + SignedDuration::from_mins(20), "{release}");
 }
+
+#[tokio::test]
+async fn aws_s_own_spend_limit_closes_the_budget_and_the_refused_text_is_given_back() {
+    let stage = Stage::set().await;
+    stage.simulator.simulator.set_faults(Faults { spend_limit_usd: Some(0.0), ..Faults::default() });
+    let content = invitation();
+    let until = sms::message::useful_until(&content, Timestamp::now());
+    let mut message = Message::new(Uuid::from_u128(1), content, until, Timestamp::now()).to(PHONE.parse().ok());
+    let month = sms::budget::month(Timestamp::now());
+    message.reserved = Some(sms::budget::Reserved { amount: MicroUsd(8830), month: month.clone(), day: None });
+    let id = stage.write(message).await;
+    stage.send(id).await.expect("done for good");
+
+    let row = stage.row(id).await;
+    assert_eq!((row.status, row.settled), (Status::Failed, Some(MicroUsd(0))));
+    let book = &stage.embedded.scan("LimitsTable").await.expect("scan")[0];
+    assert_eq!(
+        (&book["limit_id"], &book["committed"]),
+        (&json!(format!("budget/{month}")), &json!(-8830)),
+        "what was reserved elsewhere is given back"
+    );
+    assert!(book["closed_until"].as_i64().is_some_and(|until| until > Timestamp::now().as_millisecond()));
+    stage.send(id).await.expect("a second job");
+    assert_eq!(stage.embedded.scan("LimitsTable").await.expect("scan")[0]["committed"], json!(-8830), "once");
+}
+
+#[tokio::test]
+async fn a_sender_that_died_before_the_books_is_made_good_by_the_job_s_return() {
+    let stage = Stage::set().await;
+    let month = sms::budget::month(Timestamp::now());
+    let content = invitation();
+    let until = sms::message::useful_until(&content, Timestamp::now());
+    let mut message = Message::new(Uuid::from_u128(1), content, until, Timestamp::now()).to(PHONE.parse().ok());
+    message.reserved = Some(sms::budget::Reserved { amount: MicroUsd(8830), month, day: None });
+    let id = stage.write(message).await;
+    for change in [Change::Claimed, Change::Refused] {
+        stage.sender.messages.change(id, change, None, Notes::default(), Timestamp::now()).await.expect("change");
+    }
+    stage.send(id).await.expect("nothing to send");
+    assert_eq!(stage.row(id).await.settled, Some(MicroUsd(0)));
+}
