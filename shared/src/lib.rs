@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod moment;
 pub mod money;
 pub mod opt_out;
+pub mod pacing;
 pub mod phone;
 pub mod provider;
 pub mod queues;

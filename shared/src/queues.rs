@@ -70,6 +70,18 @@ impl Lanes {
         join_all(sends).await.into_iter().flatten().collect()
     }
 
+    /// Puts a message on its lane, to be taken after a while, which is at most SQS's fifteen minutes.
+    pub async fn enqueue_later(&self, id: Uuid, lane: Lane, after: std::time::Duration) -> anyhow::Result<()> {
+        let url = match lane {
+            Lane::Urgent => &self.urgent_url,
+            Lane::Bulk => &self.bulk_url,
+        };
+        let seconds = i32::try_from(after.as_secs() + 1).unwrap_or(900).min(900);
+        let job = serde_json::to_string(&SendJob { message_id: id })?;
+        self.client.send_message().queue_url(url).message_body(job).delay_seconds(seconds).send().await.context("SendMessage")?;
+        Ok(())
+    }
+
     async fn send_batch(&self, url: &str, ids: Vec<Uuid>) -> Vec<(Uuid, anyhow::Error)> {
         if ids.is_empty() {
             return Vec::new();

@@ -1,5 +1,7 @@
 //! The messages table: written once by whoever admits a text, changed only along the state machine.
 
+use std::collections::{HashMap, HashSet};
+
 use anyhow::Context;
 use aws_sdk_dynamodb::{
     Client,
@@ -137,6 +139,14 @@ impl Messages {
         let answer = self.client.get_item().table_name(&self.table).set_key(Some(key(id))).consistent_read(true).send().await;
         let item = answer.with_context(|| format!("GetItem on {}", self.table))?.item;
         item.map(|item| row(item, &self.table)).transpose()
+    }
+
+    /// The rows of `ids` (at most 100), by one read; those that there are.
+    pub async fn batch(&self, ids: Vec<Uuid>) -> anyhow::Result<HashMap<Uuid, Message>> {
+        let ids = ids.into_iter().collect::<HashSet<_>>();
+        let batch = batch_get::<Message>(&self.client, &self.table, "message_id", ids.iter().map(Uuid::to_string).collect()).await?;
+        anyhow::ensure!(batch.unprocessed.is_empty(), "DynamoDB did not get to {} rows of {}", batch.unprocessed.len(), self.table);
+        Ok(batch.found.into_iter().map(|message| (message.message_id, message)).collect())
     }
 
     /// The message that AWS calls `provider_message_id`. From an index, which may lag behind the table by moments.
