@@ -85,7 +85,7 @@ impl Stage {
         let wishes = wanted.iter().map(|(event, recipient)| Wish { event, recipient: Some(recipient), opt_out: None }).collect::<Vec<_>>();
         // A queue brings back what others were faster than.
         loop {
-            let results = self.admissions.admit(&wishes, &self.rules, now, async |_: &mut Message| Ok(())).await;
+            let results = self.admissions.admit(&wishes, &self.rules, now, async |_: &Wish<'_>, _: &mut Message| Ok(())).await;
             match results.into_iter().collect::<Result<Vec<_>, _>>() {
                 Ok(admitted) => return admitted,
                 Err(error) => assert!(error.to_string().contains("others were faster"), "{error:#}"),
@@ -273,13 +273,28 @@ async fn a_repeat_reserves_nothing_and_one_bad_record_keeps_nobody_waiting() {
     let wishes = [invitation("3", &ada), invitation("4", &ada)];
     let wishes = wishes.iter().map(|event| Wish { event, recipient: Some(&ada), opt_out: None }).collect::<Vec<_>>();
     let bad = wishes[0].event.message_id();
-    let before = async |message: &mut Message| if message.message_id == bad { anyhow::bail!("no such thing") } else { Ok(()) };
+    let before = async |wish: &Wish<'_>, _: &mut Message| if wish.event.message_id() == bad { anyhow::bail!("no such thing") } else { Ok(()) };
     let results = stage.admissions.admit(&wishes, &stage.rules, now(), before).await;
     assert!(results[0].is_err() && results[1].is_ok());
     assert_eq!(stage.committed().await, committed * 3);
 }
 
 const PEOPLE: usize = 120;
+
+#[tokio::test]
+async fn what_is_refused_at_the_last_moment_reserves_nothing() {
+    let stage = Stage::set(rules()).await;
+    let ada = person(1);
+    let event = invitation("1", &ada);
+    let refuse = async |_: &Wish<'_>, message: &mut Message| {
+        *message = message.clone().decided(Status::Suppressed);
+        Ok(())
+    };
+    let wish = Wish { event: &event, recipient: Some(&ada), opt_out: None };
+    let admitted = stage.admissions.admit(&[wish], &stage.rules, now(), refuse).await.remove(0).expect("admitted");
+    assert_eq!((admitted.row().status, &admitted.row().reserved), (Status::Suppressed, &None));
+    assert_eq!(stage.embedded.scan("LimitsTable").await.expect("scan"), Vec::<Value>::new());
+}
 
 /// What becomes of an admitted text.
 #[derive(Debug, Clone, Copy)]

@@ -37,7 +37,7 @@ impl Api {
     /// Takes a wish of ours through the gates, writes its row, and puts it on its lane if they let it through. A row that is there already, still pending, is put there again.
     pub async fn send(&self, wish: &Wish<'_>, now: Timestamp) -> anyhow::Result<()> {
         // The id of a row names nobody; that of a welcome's event would.
-        let nameless = async |message: &mut Message| {
+        let nameless = async |_: &Wish<'_>, message: &mut Message| {
             message.event_id = message.event_id.take().filter(|_| message.kind() != Kind::OptInConfirmation);
             Ok(())
         };

@@ -46,7 +46,7 @@ impl Producer {
         };
         let wishes = events.iter().map(|event| people.wish(event.as_ref().ok()?)).collect::<Vec<_>>();
         let readable = wishes.iter().flatten().copied().collect::<Vec<_>>();
-        let prepare = async |message: &mut Message| self.prepare_code(message, random, now).await;
+        let prepare = async |_: &Wish<'_>, message: &mut Message| self.prepare_code(message, random, now).await;
         let mut admitted = self.admissions.admit(&readable, &self.rules, now, prepare).await.into_iter();
         let jobs = events.iter().zip(&wishes).map(|(event, wish)| match (event, wish) {
             (Err(error), _) => Err(anyhow!("{error:#}")),

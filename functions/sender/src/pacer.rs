@@ -33,6 +33,9 @@ pub struct Clock {
     pub sleep: Box<dyn Fn(Duration) -> Nap>,
 }
 
+/// A job is not put off for longer, so that nobody takes it for lost.
+const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(2);
+
 /// A job's text, by its place in the batch.
 struct Text<'a> {
     place: usize,
@@ -165,6 +168,7 @@ impl Pacer {
 
     /// A new job in place of the old one: it would be one of the old one's few tries.
     async fn later(&self, lane: Lane, id: Uuid, wait: SignedDuration) -> anyhow::Result<()> {
+        let wait = wait.min(LONGEST_DELAY);
         info!(message.id = %id, seconds = wait.as_secs(), "waits in its lane for a slot");
         self.lanes.enqueue_later(id, lane, wait.unsigned_abs()).await.context("no slot, and no way back to the lane")
     }

@@ -27,7 +27,7 @@ use crate::{
     gates::{self, Rules},
     kind::Class,
     lambda::jitter,
-    message::Message,
+    message::{Message, Status},
     metrics::{self, Unit},
     money::MicroUsd,
     opt_out::OptOut,
@@ -91,7 +91,7 @@ impl Admissions {
         Self { client, messages, limits }
     }
 
-    /// Takes wishes (at most 25) through the gates and writes their rows, and answers for each in turn. `before` is done with every decided row before it is written, and again if it has to be decided again.
+    /// Takes wishes (at most 25) through the gates and writes their rows, and answers for each in turn. `before` is done with every decided row before it is written, and again if it has to be decided again; it may still refuse the row.
     ///
     /// One read and one transaction for all, if nobody interferes. A failure that is not about the books is no reason to keep the others waiting: then each is tried by itself.
     pub async fn admit(
@@ -99,7 +99,7 @@ impl Admissions {
         wishes: &[Wish<'_>],
         rules: &Rules,
         now: Timestamp,
-        before: impl AsyncFn(&mut Message) -> anyhow::Result<()>,
+        before: impl AsyncFn(&Wish<'_>, &mut Message) -> anyhow::Result<()>,
     ) -> Vec<anyhow::Result<Admitted>> {
         if let Ok(results) = self.admit_together(wishes, rules, now, &before).await {
             return results;
@@ -117,7 +117,7 @@ impl Admissions {
         wishes: &[Wish<'_>],
         rules: &Rules,
         now: Timestamp,
-        before: &impl AsyncFn(&mut Message) -> anyhow::Result<()>,
+        before: &impl AsyncFn(&Wish<'_>, &mut Message) -> anyhow::Result<()>,
     ) -> anyhow::Result<Vec<anyhow::Result<Admitted>>> {
         let mut done = HashMap::<Uuid, Result<Admitted, String>>::new();
         for attempt in 0..TRIES {
@@ -132,8 +132,10 @@ impl Admissions {
             let mut rows = Vec::with_capacity(open.len());
             for wish in open {
                 let mut message = gates::decide(wish.event, wish.recipient, wish.opt_out, &after, rules, now);
-                match before(&mut message).await {
+                match before(wish, &mut message).await {
                     Ok(()) => {
+                        // It may have been refused after all.
+                        message.reserved = message.reserved.take().filter(|_| matches!(message.status, Status::Pending | Status::Held));
                         after.count(&message, now);
                         rows.push(message);
                     }
@@ -211,7 +213,7 @@ impl Admissions {
     fn new_row(&self, message: &Message) -> anyhow::Result<TransactWriteItem> {
         let put = Put::builder()
             .table_name(&self.messages)
-            .set_item(Some(to_item(message)?))
+            .set_item(Some(super::messages::item(message)?))
             .condition_expression("attribute_not_exists(message_id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         Ok(TransactWriteItem::builder().put(put.build()?).build())

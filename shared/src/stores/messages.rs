@@ -92,7 +92,7 @@ impl Messages {
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(to_item(message)?))
+            .set_item(Some(item(message)?))
             .condition_expression("attribute_not_exists(message_id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
@@ -229,6 +229,11 @@ impl Cursor {
 
 fn key(id: Uuid) -> Item {
     Item::from([("message_id".to_owned(), AttributeValue::S(id.to_string()))])
+}
+
+/// A row as the table has it.
+pub(super) fn item(message: &Message) -> anyhow::Result<Item> {
+    Ok(to_item(message)?)
 }
 
 /// An `UpdateItem`, before it is spelled out: every attribute by a placeholder, since `status`, `type` and others are reserved words.
