@@ -31,8 +31,8 @@ pub struct Booking {
 /// How far ahead bulk may book, so that whatever is urgent never waits for it longer than this.
 pub const BULK_AHEAD: SignedDuration = SignedDuration::from_secs(1);
 
-/// AWS takes one text a second to the same recipient, whoever sends it.
-pub const RECIPIENT_GAP: SignedDuration = SignedDuration::from_secs(1);
+/// AWS takes one text a second to the same recipient, whoever sends it. The tenth is for a call that is on its way a little longer than the next one.
+pub const RECIPIENT_GAP: SignedDuration = SignedDuration::from_millis(1100);
 
 impl Pace {
     /// The time that a text of `parts` parts takes up: that of its parts, or that of its call if this is longer.

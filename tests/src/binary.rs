@@ -76,10 +76,7 @@ async fn serve(invocation: Invocation) -> anyhow::Result<String> {
     let address = listener.local_addr()?.to_string();
     let router = Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))
-        .route(
-            "/2018-06-01/runtime/invocation/{id}/response",
-            post(async |State(to): State<Invocation>, Json(body): Json<Value>| answered(&to, Ok(body))),
-        )
+        .route("/2018-06-01/runtime/invocation/{id}/response", post(succeeded))
         .route("/2018-06-01/runtime/invocation/{id}/error", post(failed))
         .route("/2018-06-01/runtime/init/error", post(failed))
         .with_state(invocation);
@@ -99,6 +96,11 @@ async fn next(State(invocation): State<Invocation>) -> ([(HeaderName, String); 3
         (HeaderName::from_static("lambda-runtime-invoked-function-arn"), "arn:aws:lambda:us-east-1:000000000000:function:producer".to_owned()),
     ];
     (headers, Json(event.unwrap_or_default()))
+}
+
+/// The runtime gives its answer no content type.
+async fn succeeded(State(invocation): State<Invocation>, body: Bytes) -> StatusCode {
+    answered(&invocation, serde_json::from_slice(&body).map_err(|error| error.to_string()))
 }
 
 async fn failed(State(invocation): State<Invocation>, body: Bytes) -> StatusCode {
