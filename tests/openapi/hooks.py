@@ -40,6 +40,12 @@ class Token:
         case.headers = {**(case.headers or {}), "Authorization": f"Bearer {data}"}
 
 
+@schemathesis.hook
+def filter_query(context, query):
+    """No value that does not get onto the wire: what would be wrong about the request would not be sent."""
+    return all(value not in (None, [], {}) for value in (query or {}).values())
+
+
 @schemathesis.check
 def an_unsigned_call_is_forbidden(ctx, response, case):
     """What `missing_required_header` would have as 401."""

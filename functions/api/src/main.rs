@@ -13,7 +13,7 @@ mod routes;
 mod tests;
 mod welcome;
 
-use lambda_http::Error;
+use lambda_http::{Adapter, Error, Service, lambda_runtime, service_fn};
 use sms::lambda::{sdk, setting, start_log};
 
 #[tokio::main(flavor = "current_thread")]
@@ -38,5 +38,6 @@ async fn main() -> Result<(), Error> {
         codes_per_hour: setting("CODES_PER_HOUR")?,
         consent_retention_years: setting("CONSENT_RETENTION_YEARS")?,
     };
-    lambda_http::run(routes::router(api::Api::new(&sdk, tables, settings))).await
+    let api = Adapter::from(routes::router(api::Api::new(&sdk, tables, settings)));
+    lambda_runtime::run(service_fn(move |event| api.clone().call(routes::with_its_path(event)))).await
 }

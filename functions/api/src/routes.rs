@@ -19,6 +19,8 @@ use axum::{
     middleware::map_response,
     response::Response,
 };
+use lambda_http::{LambdaEvent, request::LambdaRequest};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::{
@@ -33,6 +35,18 @@ static DOCUMENT: OnceLock<Value> = OnceLock::new();
 
 /// Where a person's routes are: for backends, and for themselves.
 const OF_A_PERSON: [(Caller, &str); 2] = [(Caller::Backend, "/v1/users/{userId}"), (Caller::Person, "/v1/me")];
+
+/// What would end a path, or vanish from it, if it stood there as itself.
+const NOT_IN_A_PATH: &AsciiSet = &CONTROLS.add(b'?').add(b'#').add(b'\\');
+
+/// The event with the path that was asked for. API Gateway decodes it: of `/v1/users/a%23b/opt-in` is left `/v1/users/a#b/opt-in`, which
+/// `lambda_http` would take for `/v1/users/a`.
+pub fn with_its_path(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+    if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
+        request.raw_path = request.raw_path.take().map(|path| utf8_percent_encode(&path, NOT_IN_A_PATH).to_string());
+    }
+    event
+}
 
 /// Everything that the api answers.
 pub fn router(api: Api) -> Router {

@@ -52,6 +52,21 @@ async fn a_token_is_answered_the_same_whether_or_not_the_user_exists() {
 }
 
 #[tokio::test]
+async fn a_user_is_whom_the_path_names_whatever_the_name() {
+    let stage = Stage::set().await;
+    for name in ["a#b", "a?b=c", "a\\b", "ü#/opt-in"] {
+        let mut call = Call::signed("GET", "/v1/users/…/opt-in");
+        // As API Gateway has it: decoded.
+        call.event["rawPath"] = json!(format!("/v1/users/{name}/opt-in"));
+        let answer = stage.ask(call).await;
+        let expected = if name.contains('/') { 404 } else { 200 };
+        assert_eq!(answer.status, expected, "{name}: {}", answer.text);
+    }
+    let tab = stage.ask(Call::signed("GET", "/v1/users/a\tb/opt-in")).await;
+    assert_eq!((tab.status, tab.problem()), (422, "invalid"), "{}", tab.text);
+}
+
+#[tokio::test]
 async fn a_token_leads_to_its_own_user_only() {
     let stage = Stage::set().await.with(ada()).await;
     let answer = stage.ask(stage.me("bob", "GET", "preferences")).await;

@@ -37,7 +37,10 @@ use sms::{
 };
 use tower::ServiceExt;
 
-use crate::{api::Api, routes::router};
+use crate::{
+    api::Api,
+    routes::{router, with_its_path},
+};
 
 const PHONE: &str = "+12025550101";
 
@@ -161,7 +164,9 @@ impl Stage {
     }
 
     async fn ask(&self, call: Call) -> Answer {
-        let request = lambda_http::request::from_str(&call.event.to_string()).expect("an event of API Gateway");
+        let payload = serde_json::from_value(call.event).expect("an event of API Gateway");
+        let event = with_its_path(lambda_http::LambdaEvent::new(payload, lambda_http::Context::default()));
+        let request: lambda_http::Request = event.payload.into();
         let response = self.router.clone().oneshot(request).await.expect("infallible");
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("body");
