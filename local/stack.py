@@ -314,10 +314,11 @@ def wait_for(url, child):
 
 
 def warm(aws):
-    """Calls every function that a queue feeds, with nothing to do, so that the first text need not wait for its start."""
+    """Calls every function that a queue feeds, with nothing to do, and the reconciler, so that the first text need not wait for their start."""
     functions = cloud.client(cloud.local_session(), "lambda", aws)
     mappings = functions.list_event_source_mappings()["EventSourceMappings"]
-    for name in sorted({mapping["FunctionArn"].rpartition(":")[2] for mapping in mappings}):
+    fed = {mapping["FunctionArn"].rpartition(":")[2] for mapping in mappings}
+    for name in sorted(fed | {f"{STACK_NAME}-reconciler"}):
         answer = functions.invoke(FunctionName=name, Payload=b'{"Records":[]}')
         if "FunctionError" in answer:
             reason = json.loads(answer["Payload"].read()).get("errorMessage", "no reason given")

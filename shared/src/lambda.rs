@@ -30,7 +30,7 @@ pub fn optional_setting(name: &str) -> Option<String> {
 /// Starts the log: one JSON object a line on standard output. `LOG_LEVEL` is for our own code; a library never logs below `warn`, since what it would say has people's data in it.
 pub fn start_log() {
     let level = optional_setting("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
-    let filter = ["sms", "producer", "sender", "receipts", "inbound", "api"].map(|target| format!("{target}={level}")).join(",");
+    let filter = ["sms", "producer", "sender", "receipts", "inbound", "api", "reconciler"].map(|target| format!("{target}={level}")).join(",");
     let filter = EnvFilter::try_new(format!("warn,{filter}")).unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_ansi(false).init();
 }

@@ -5,6 +5,7 @@ pub mod consent;
 pub mod content;
 pub mod conversion;
 pub mod delivery;
+pub mod due;
 pub mod encoding;
 pub mod erasure;
 pub mod event;

@@ -59,7 +59,7 @@ pub enum Change {
     Unanswered,
     /// sender: the person opted out while it waited.
     OptedOut,
-    /// sender, reconciler: it stopped being useful while it waited.
+    /// sender, with the text in its hands; reconciler, for one that waits in a lane or for the morning: it stopped being useful.
     Lapsed,
     /// receipts: on its way to the phone, so AWS has it.
     Handed,
@@ -131,7 +131,7 @@ impl Status {
             (Self::Sending, Change::Refused) => Some(Self::Failed),
             (Self::Sending, Change::Unanswered | Change::Abandoned) => Some(Self::Unknown),
             (Self::Sending | Self::Held, Change::OptedOut) => Some(Self::Suppressed),
-            (Self::Sending | Self::Held, Change::Lapsed) => Some(Self::Expired),
+            (Self::Pending | Self::Sending | Self::Held, Change::Lapsed) => Some(Self::Expired),
             // A receipt may overtake the sender's own note that it sent, and may come when a second try is under way already.
             (Self::Pending | Self::Sending | Self::Unknown, Change::Handed) => Some(Self::Sent),
             (Self::Pending | Self::Sending | Self::Unknown | Self::Sent, Change::Arrived) => Some(Self::Delivered),
@@ -241,6 +241,9 @@ pub struct Message {
     /// When it stops being useful.
     #[serde(with = "moment")]
     pub useful_until: Timestamp,
+    /// When it may go out, if it is held.
+    #[serde(default, with = "moment::option", skip_serializing_if = "Option::is_none")]
+    pub release_at: Option<Timestamp>,
     /// Until when the sender that claimed it is alone with it.
     #[serde(default, with = "moment::option", skip_serializing_if = "Option::is_none")]
     pub lease_until: Option<Timestamp>,
@@ -293,6 +296,7 @@ impl Message {
             event_id: None,
             related: None,
             useful_until,
+            release_at: None,
             lease_until: None,
             created_at: now,
             updated_at: now,
@@ -305,6 +309,12 @@ impl Message {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.content.kind()
+    }
+
+    /// Whether it is too late for it at `now`.
+    #[must_use]
+    pub fn is_lapsed(&self, now: Timestamp) -> bool {
+        self.useful_until < now + SHORTEST_LIFE
     }
 
     /// The same row, for `phone`.
@@ -373,6 +383,12 @@ pub fn useful_until(content: &Content, now: Timestamp) -> Timestamp {
     }
 }
 
+/// How long a claim holds: longer than the sender may run, so that nobody takes over from one that still lives.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
+
+/// AWS's shortest `TimeToLive`: what is of use for less is not sent any more.
+pub const SHORTEST_LIFE: SignedDuration = SignedDuration::from_secs(5);
+
 /// How long a verification code lives.
 pub const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
 
@@ -403,7 +419,7 @@ mod tests {
         #[rustfmt::skip]
         let table = [
             //            Claimed  Released Accepted Refused Unanswered OptedOut    Lapsed   Handed  Arrived    Lost         Abandoned  Retried  Due      Merged  Erased
-            "Pending      Sending  ·        ·        ·       ·          ·           ·        Sent    Delivered  Undelivered  ·          ·        ·        ·       Suppressed",
+            "Pending      Sending  ·        ·        ·       ·          ·           Expired  Sent    Delivered  Undelivered  ·          ·        ·        ·       Suppressed",
             "Sending      ·        Pending  Sent     Failed  Unknown    Suppressed  Expired  Sent    Delivered  Undelivered  Unknown    ·        ·        ·       ·",
             "Sent         ·        ·        ·        ·       ·          ·           ·        ·       Delivered  Undelivered  ·          ·        ·        ·       ·",
             "Delivered    ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·       ·",

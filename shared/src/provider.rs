@@ -8,10 +8,12 @@ use aws_sdk_pinpointsmsvoicev2::{
     error::{ProvideErrorMetadata, SdkError},
     operation::{
         delete_opted_out_number::DeleteOptedOutNumberError,
+        describe_opted_out_numbers::DescribeOptedOutNumbersError,
         send_text_message::{SendTextMessageError, SendTextMessageOutput},
     },
-    types::{ConflictExceptionReason, MessageType, ValidationExceptionField},
+    types::{ConflictExceptionReason, MessageType, OptedOutNumberInformation, ResourceType, ValidationExceptionField},
 };
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
@@ -212,6 +214,15 @@ pub enum Unlisted {
     No(String),
 }
 
+/// Some of the numbers on AWS's list.
+#[derive(Debug)]
+pub struct Listed {
+    /// Which, and since when.
+    pub numbers: Vec<(PhoneNumber, Timestamp)>,
+    /// Where to go on, if there are more.
+    pub next: Option<String>,
+}
+
 impl OptOutList {
     /// The list called `name`.
     #[must_use]
@@ -224,6 +235,37 @@ impl OptOutList {
         let put = self.client.put_opted_out_number().opt_out_list_name(&self.name).opted_out_number(phone.as_e164());
         put.send().await.map_err(|error| discreet("PutOptedOutNumber", &error))?;
         Ok(())
+    }
+
+    /// At most 100 numbers on the list, from behind `after`; `None` if AWS knows that place no more. AWS takes one such call a second.
+    pub async fn page(&self, after: Option<String>) -> anyhow::Result<Option<Listed>> {
+        let first = after.is_none();
+        let describe = self.client.describe_opted_out_numbers().opt_out_list_name(&self.name).set_next_token(after).max_results(100);
+        let page = match describe.send().await {
+            Ok(page) => page,
+            Err(error) => match error.as_service_error() {
+                Some(DescribeOptedOutNumbersError::ValidationException(_)) if !first => return Ok(None),
+                _ => return Err(discreet("DescribeOptedOutNumbers", &error)),
+            },
+        };
+        let number = |entry: &OptedOutNumberInformation| {
+            let at = Timestamp::new(entry.opted_out_timestamp.secs(), i32::try_from(entry.opted_out_timestamp.subsec_nanos()).ok()?).ok()?;
+            Some((entry.opted_out_number.parse().ok()?, at))
+        };
+        Ok(Some(Listed { numbers: page.opted_out_numbers().iter().filter_map(number).collect(), next: page.next_token }))
+    }
+
+    /// Whether all of `phones`, five at most, are on the list. AWS takes one such call a second.
+    pub async fn has(&self, phones: &[PhoneNumber]) -> anyhow::Result<bool> {
+        let phones = phones.iter().map(|phone| phone.as_e164().to_owned()).collect();
+        let describe = self.client.describe_opted_out_numbers().opt_out_list_name(&self.name).set_opted_out_numbers(Some(phones));
+        let Err(error) = describe.send().await else { return Ok(true) };
+        match error.as_service_error() {
+            Some(DescribeOptedOutNumbersError::ResourceNotFoundException(missing)) if missing.resource_type != Some(ResourceType::OptOutList) => {
+                Ok(false)
+            }
+            _ => Err(discreet("DescribeOptedOutNumbers", &error)),
+        }
     }
 
     /// Takes `phone` off the list.

@@ -1,7 +1,10 @@
 //! What functions put on queues for one another.
 
 use anyhow::Context;
-use aws_sdk_sqs::{Client, types::SendMessageBatchRequestEntry};
+use aws_sdk_sqs::{
+    Client,
+    types::{QueueAttributeName, SendMessageBatchRequestEntry},
+};
 use futures::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -52,6 +55,11 @@ pub enum OptOutOrder {
         #[serde(with = "moment")]
         at: Timestamp,
     },
+    /// AWS's list has it not, though ours had it when somebody looked.
+    Missing {
+        /// Which phone.
+        phone: PhoneNumber,
+    },
 }
 
 /// The queue of the inbound function.
@@ -70,24 +78,44 @@ impl Lanes {
 
     /// Puts the messages on their lanes, by one `SendMessageBatch` a lane, and answers with those that did not get there. At most ten a lane.
     pub async fn enqueue(&self, messages: &[(Uuid, Lane)]) -> Vec<(Uuid, anyhow::Error)> {
-        let lanes = [(Lane::Urgent, &self.urgent_url), (Lane::Bulk, &self.bulk_url)];
-        let sends = lanes.map(|(lane, url)| {
-            let ids = messages.iter().filter(|message| message.1 == lane).map(|message| message.0).collect::<Vec<_>>();
-            self.send_batch(url, ids)
+        self.enqueue_later(&messages.iter().map(|(id, lane)| (*id, *lane, 0)).collect::<Vec<_>>()).await
+    }
+
+    /// As [`Self::enqueue`], each for so many seconds from now, at most 900.
+    pub async fn enqueue_later(&self, messages: &[(Uuid, Lane, u16)]) -> Vec<(Uuid, anyhow::Error)> {
+        let sends = [Lane::Urgent, Lane::Bulk].map(|wanted| {
+            let jobs = messages.iter().filter(|(_, lane, _)| *lane == wanted).map(|(id, _, delay)| (*id, *delay)).collect::<Vec<_>>();
+            self.send_batch(self.url(wanted), jobs)
         });
         join_all(sends).await.into_iter().flatten().collect()
     }
 
-    async fn send_batch(&self, url: &str, ids: Vec<Uuid>) -> Vec<(Uuid, anyhow::Error)> {
-        if ids.is_empty() {
+    /// Whether jobs wait in the lane, as far as SQS can tell.
+    pub async fn is_busy(&self, lane: Lane) -> anyhow::Result<bool> {
+        let waiting = QueueAttributeName::ApproximateNumberOfMessages;
+        let answer = self.client.get_queue_attributes().queue_url(self.url(lane)).attribute_names(waiting.clone()).send().await;
+        let attributes = answer.context("GetQueueAttributes of a lane")?.attributes.unwrap_or_default();
+        Ok(attributes.get(&waiting).is_some_and(|count| count != "0"))
+    }
+
+    fn url(&self, lane: Lane) -> &str {
+        match lane {
+            Lane::Urgent => &self.urgent_url,
+            Lane::Bulk => &self.bulk_url,
+        }
+    }
+
+    async fn send_batch(&self, url: &str, jobs: Vec<(Uuid, u16)>) -> Vec<(Uuid, anyhow::Error)> {
+        if jobs.is_empty() {
             return Vec::new();
         }
-        let entry = |id: &Uuid| {
+        let entry = |(id, delay): &(Uuid, u16)| {
             let job = serde_json::json!(SendJob { message_id: *id }).to_string();
-            SendMessageBatchRequestEntry::builder().id(id.to_string()).message_body(job).build()
+            let entry = SendMessageBatchRequestEntry::builder().id(id.to_string()).message_body(job);
+            entry.set_delay_seconds((*delay > 0).then_some(i32::from(*delay))).build()
         };
         let sent = async {
-            let entries = ids.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+            let entries = jobs.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
             Ok::<_, anyhow::Error>(self.client.send_message_batch().queue_url(url).set_entries(Some(entries)).send().await?)
         };
         match sent.await {
@@ -97,7 +125,7 @@ impl Lanes {
             }
             Err(error) => {
                 let words = format!("SendMessageBatch: {error:#}");
-                ids.into_iter().map(|id| (id, anyhow::anyhow!(words.clone()))).collect()
+                jobs.into_iter().map(|(id, _)| (id, anyhow::anyhow!(words.clone()))).collect()
             }
         }
     }

@@ -210,3 +210,64 @@ async fn a_reply_is_obeyed_until_it_was_obeyed() {
     replies.finish("in-1", now()).await.expect("finish");
     assert_eq!(replies.begin(&reply).await.expect("begin"), Begun::Obeyed);
 }
+
+/// When the row is due, as the index has it.
+async fn due_at(embedded: &Embedded) -> Option<String> {
+    embedded.scan("MessagesTable").await.expect("scan")[0]["due_at"].as_str().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn every_change_says_in_its_one_write_when_the_row_is_due_next() {
+    let hours = |hours: i64| hours * 3600;
+    let table = [
+        (vec![], Some(180)),
+        (vec![Change::Claimed], Some(60)),
+        (vec![Change::Claimed, Change::Released], Some(180)),
+        (vec![Change::Claimed, Change::Accepted], Some(hours(73))),
+        (vec![Change::Claimed, Change::Unanswered], Some(30)),
+        (vec![Change::Claimed, Change::Abandoned], Some(30)),
+        (vec![Change::Claimed, Change::Unanswered, Change::Retried], Some(180)),
+        (vec![Change::Handed], Some(hours(73))),
+        (vec![Change::Arrived], None),
+        (vec![Change::Lost], None),
+        (vec![Change::Lapsed], None),
+        (vec![Change::Claimed, Change::Refused], None),
+        (vec![Change::Claimed, Change::OptedOut], None),
+    ];
+    for (changes, due) in table {
+        let (embedded, messages) = messages().await;
+        messages.write(&invitation(1)).await.expect("write");
+        for change in &changes {
+            messages.change(Uuid::from_u128(1), *change, None, Notes::default(), now()).await.expect("change");
+        }
+        assert_eq!(embedded.calls.take().len(), 1 + changes.len(), "{changes:?}");
+        assert_eq!(due_at(&embedded).await, due.map(|seconds| sms::moment::text(later(seconds))), "{changes:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_due_is_found_in_its_order_and_page_by_page_until_it_is_put_off() {
+    let (_embedded, messages) = messages().await;
+    let alert = |id: u128, second| {
+        let row = Message::new(Uuid::from_u128(id), Content::HelpReply {}, later(3600), later(second));
+        row.to("+12025550101".parse().ok())
+    };
+    for (id, second) in [(1, 30), (2, 10), (3, 20), (4, 40)] {
+        messages.write(&alert(id, second)).await.expect("write");
+    }
+    let page = messages.due("urgent", later(180 + 30), None, 2).await.expect("query");
+    assert_eq!(page.ids, [Uuid::from_u128(2), Uuid::from_u128(3)]);
+    let page = messages.due("urgent", later(180 + 30), page.next, 2).await.expect("query");
+    assert_eq!(page.ids, [Uuid::from_u128(1)], "the fourth is due ten seconds later");
+
+    let seen = messages.get(Uuid::from_u128(2)).await.expect("get").expect("row");
+    assert!(matches!(messages.put_off(&seen, Some(later(9999))).await.expect("put off"), Changed::Yes(row) if *row == seen));
+    assert!(matches!(messages.put_off(&alert(3, 20), None).await.expect("put off"), Changed::Yes(_)));
+    assert_eq!(messages.due("urgent", later(9998), None, 9).await.expect("query").ids, [Uuid::from_u128(1), Uuid::from_u128(4)]);
+    messages.change(Uuid::from_u128(1), Change::Claimed, None, Notes::default(), now()).await.expect("change");
+    let late = messages.put_off(&alert(1, 30), None).await.expect("put off");
+    assert!(matches!(late, Changed::No(Some(_))), "it has changed since it was seen");
+    messages.change(Uuid::from_u128(1), Change::Released, None, Notes::default(), now()).await.expect("change");
+    let late = messages.put_off(&alert(1, 30), None).await.expect("put off");
+    assert!(matches!(late, Changed::No(Some(_))), "it waits again, but not as the same attempt");
+}

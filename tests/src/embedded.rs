@@ -30,15 +30,20 @@ pub struct Embedded {
     pub calls: Calls,
 }
 
-/// Calls to AWS, as they went over the wire.
+/// Calls to AWS, as they went over the wire, and how many more may.
 #[derive(Debug, Clone, Default)]
-pub struct Calls(Arc<Mutex<Vec<String>>>, Arc<Mutex<Option<usize>>>);
+pub struct Calls {
+    made: Arc<Mutex<Vec<String>>>,
+    left: Arc<Mutex<Option<usize>>>,
+    fails: Arc<Mutex<Option<usize>>>,
+}
 
-/// Queues by the last part of their URL. They take `SendMessage`, `SendMessageBatch` and `ChangeMessageVisibility`.
+/// Queues by the last part of their URL. They take `SendMessage`, `SendMessageBatch`, `GetQueueAttributes` and `ChangeMessageVisibility`.
 #[derive(Debug, Clone, Default)]
 pub struct Queues {
     messages: Arc<Mutex<BTreeMap<String, Vec<Value>>>>,
     refuse: Arc<Mutex<Vec<String>>>,
+    waiting: Arc<Mutex<BTreeMap<String, usize>>>,
 }
 
 impl Embedded {
@@ -151,30 +156,35 @@ impl Calls {
     /// The calls since the last time, in order.
     #[must_use]
     pub fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().expect("calls"))
+        std::mem::take(&mut *self.made.lock().expect("calls"))
+    }
+
+    /// From now on lets so many calls through and no other, as if the process had died then; `None` lets all through again.
+    pub fn end_after(&self, calls: Option<usize>) {
+        *self.left.lock().expect("calls") = calls;
     }
 
     /// Lets `calls` more calls through; the one after them does not leave this machine, and those behind it do again.
     pub fn fail_after(&self, calls: usize) {
-        *self.1.lock().expect("calls") = Some(calls);
+        *self.fails.lock().expect("calls") = Some(calls);
     }
 
     /// Lets every call through; answers whether one was to fail and was not made.
     #[must_use]
     pub fn heal(&self) -> bool {
-        self.1.lock().expect("calls").take().is_some()
+        self.fails.lock().expect("calls").take().is_some()
     }
 
     /// Whether this call is the one that fails.
     fn fails(&self) -> bool {
-        let mut left = self.1.lock().expect("calls");
+        let mut left = self.fails.lock().expect("calls");
         let fails = *left == Some(0);
         *left = left.and_then(|left| left.checked_sub(1));
         fails
     }
 
     fn forget(&self, operation: &str) {
-        self.0.lock().expect("calls").retain(|call| call != operation);
+        self.made.lock().expect("calls").retain(|call| call != operation);
     }
 }
 
@@ -193,7 +203,10 @@ impl Intercept for Calls {
         if self.fails() {
             return Err("this call was to fail".into());
         }
-        self.0.lock().expect("calls").push(target.to_owned());
+        if let Some(left) = self.left.lock().expect("calls").as_mut() {
+            *left = left.checked_sub(1).ok_or("the process is dead")?;
+        }
+        self.made.lock().expect("calls").push(target.to_owned());
         Ok(())
     }
 }
@@ -209,6 +222,11 @@ impl Queues {
     #[must_use]
     pub fn messages(&self, name: &str) -> Vec<Value> {
         self.messages.lock().expect("queues").get(name).cloned().unwrap_or_default()
+    }
+
+    /// From now on says that so many messages wait in the queue called `name`.
+    pub fn say_that_wait(&self, name: &str, messages: usize) {
+        self.waiting.lock().expect("queues").insert(name.to_owned(), messages);
     }
 
     /// From now on refuses every message of a batch whose body contains `part`.
@@ -243,6 +261,11 @@ impl Queues {
                 let refused =
                     refused.iter().map(|entry| json!({"Id": entry["Id"], "Code": "InternalError", "SenderFault": false})).collect::<Vec<_>>();
                 json!({"Successful": kept, "Failed": refused})
+            }
+            "AmazonSQS.GetQueueAttributes" => {
+                let name = url.as_str().and_then(|url| url.rsplit('/').next()).unwrap_or_default();
+                let waiting = queues.waiting.lock().expect("queues").get(name).copied().unwrap_or_default();
+                json!({"Attributes": {"ApproximateNumberOfMessages": waiting.to_string()}})
             }
             "AmazonSQS.SendMessage" => {
                 queues.keep(url, &request);

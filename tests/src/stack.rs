@@ -172,14 +172,19 @@ impl Stack {
 
 /// Waits until `condition` brings something, and says `what` it waited for if it never does.
 pub async fn eventually<T>(what: &str, condition: impl AsyncFn() -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {
-    let deadline = Instant::now() + PATIENCE;
+    eventually_within(PATIENCE, what, condition).await
+}
+
+/// As [`eventually`], for what takes longer.
+pub async fn eventually_within<T>(patience: Duration, what: &str, condition: impl AsyncFn() -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {
+    let deadline = Instant::now() + patience;
     while Instant::now() < deadline {
         if let Some(found) = condition().await? {
             return Ok(found);
         }
         sleep(Duration::from_millis(50)).await;
     }
-    anyhow::bail!("waited {} s in vain for {what}", PATIENCE.as_secs())
+    anyhow::bail!("waited {} s in vain for {what}", patience.as_secs())
 }
 
 impl Published {

@@ -98,7 +98,8 @@ fn allowed_on(resource: &str) -> BTreeSet<String> {
 fn a_batch_hands_back_its_failed_records_only() {
     for (id, function) in functions() {
         let sources = sources(&function);
-        assert_eq!(sources.is_empty(), id == "ApiFunction", "{id}: API Gateway calls the api, queues feed all others");
+        let called = ["ApiFunction", "ReconcilerFunction"].contains(&id.as_str());
+        assert_eq!(sources.is_empty(), called, "{id}: API Gateway calls the api and a schedule the reconciler, queues feed all others");
         for (queue, source) in sources {
             assert_eq!(source["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]), "{id} from {queue}");
         }
@@ -216,9 +217,48 @@ fn only_the_inbound_function_changes_opt_outs_and_nobody_rewrites_the_ledger() {
     let only_the_end = json!({"ForAllValues:StringEquals": {"dynamodb:Attributes": ["user_id", "seq", "expires_at"]},
         "StringEqualsIfExists": {"dynamodb:ReturnValues": "NONE"}});
     assert_eq!(seal["Condition"], only_the_end, "of an entry, nothing but the day on which it may be forgotten");
-    let writes = |table| allowed_on(table).into_iter().filter(|action| !action.ends_with("GetItem")).collect::<BTreeSet<_>>();
+    let writes =
+        |table| allowed_on(table).into_iter().filter(|action| !action.ends_with("GetItem") && !action.ends_with("Scan")).collect::<BTreeSet<_>>();
     assert_eq!(writes("OptOutsTable"), set(["inbound dynamodb:PutItem"]));
     assert_eq!(writes("RecipientsTable"), set(["inbound dynamodb:UpdateItem", "api dynamodb:UpdateItem", "api dynamodb:PutItem"]));
+}
+
+#[test]
+fn the_reconciler_comes_by_every_minute_and_whoever_calls_it_may_do_nothing_else() {
+    let schedule = resource("ReconcilerSchedule");
+    assert_eq!(schedule["ScheduleExpression"], "rate(1 minute)");
+    assert_eq!(schedule["FlexibleTimeWindow"], json!({"Mode": "OFF"}));
+    assert!(schedule["State"].is_null(), "a schedule that is not named so is enabled");
+    let function = json!({"Fn::GetAtt": "ReconcilerFunction.Arn"});
+    assert_eq!(schedule["Target"]["Arn"], function);
+    assert_eq!(schedule["Target"]["RoleArn"], json!({"Fn::GetAtt": "ReconcilerScheduleRole.Arn"}));
+    let calls = statements().into_iter().filter(|(role, _)| role == "reconcilerschedule").map(|(_, statement)| statement).collect::<Vec<_>>();
+    assert_eq!(calls.len(), 1);
+    assert_eq!((&calls[0]["Action"], &calls[0]["Resource"]), (&json!("lambda:InvokeFunction"), &function));
+    let trust = &resource("ReconcilerScheduleRole")["AssumeRolePolicyDocument"]["Statement"][0];
+    assert_eq!(trust["Principal"], json!({"Service": "scheduler.amazonaws.com"}));
+    assert_eq!(trust["Condition"]["StringEquals"]["aws:SourceAccount"], json!({"Ref": "AWS::AccountId"}));
+
+    let timeout = number(&resource("ReconcilerFunction")["Timeout"]);
+    assert!(timeout < 60, "a run that takes {timeout} s meets the next one");
+    assert_eq!(resource("ReconcilerFunction")["EventInvokeConfig"]["MaximumRetryAttempts"], 0, "the next minute is the next try");
+    let stopped = resource("ReconcilerStopped");
+    assert_eq!((&stopped["MetricName"], &stopped["TreatMissingData"]), (&json!("Invocations"), &json!("breaching")));
+}
+
+#[test]
+fn the_reconciler_reads_the_opt_out_list_and_gives_feedback_and_sends_nothing() {
+    let actions = statements().into_iter().filter(|(function, _)| function == "reconciler").flat_map(|(_, statement)| list(&statement["Action"]));
+    let sms = actions.filter_map(|action| action.as_str().filter(|action| action.starts_with("sms-voice:")).map(str::to_owned));
+    assert_eq!(set(sms), set(["sms-voice:DescribeOptedOutNumbers", "sms-voice:PutMessageFeedback"]));
+}
+
+#[test]
+fn what_is_due_is_found_by_one_sparse_index() {
+    let indexes = list(&resource("MessagesTable")["GlobalSecondaryIndexes"]);
+    let by_due = indexes.iter().find(|index| index["IndexName"] == "by_due").expect("by_due");
+    let keys = json!([{"AttributeName": "due", "KeyType": "HASH"}, {"AttributeName": "due_at", "KeyType": "RANGE"}]);
+    assert_eq!((&by_due["KeySchema"], &by_due["Projection"]), (&keys, &json!({"ProjectionType": "KEYS_ONLY"})));
 }
 
 #[test]

@@ -89,6 +89,11 @@ impl Inbound {
                 let rule = "stop everything on the preference page";
                 self.opt_out_of_everything(&Word { phone: &phone, at, method: Method::SettingsPage, rule, wording: rule }, None).await
             }
+            // They may have said START since.
+            OptOutOrder::Missing { phone } => match self.opt_outs.get(&phone).await? {
+                Some(row) if row.everything_since.is_some() => self.list.put(&phone).await,
+                _ => Ok(()),
+            },
         }
     }
 

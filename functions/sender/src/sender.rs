@@ -6,7 +6,7 @@ use sms::{
     content::Content,
     kind::Kind,
     lambda::{TryLater, backoff, jitter, unreadable},
-    message::{Change, Message},
+    message::{Change, LEASE, Message},
     money::Prices,
     phone::{Country, PhoneNumber},
     provider::{Answer, Dispatch, LONGEST_CALL, Provider},
@@ -33,12 +33,6 @@ pub struct Sender {
     pub house: House,
     pub prices: Prices,
 }
-
-/// How long a claim holds: longer than the function may run, so that nobody takes over from a sender that still lives.
-const LEASE: SignedDuration = SignedDuration::from_secs(60);
-
-/// AWS's shortest `TimeToLive`: what is of use for less is not sent any more.
-const SHORTEST_LIFE: SignedDuration = SignedDuration::from_secs(5);
 
 /// A claimed text, after the last look at it.
 enum Look {
@@ -94,7 +88,7 @@ impl Sender {
         if let Some(why) = opt_out.and_then(|opt_out| opt_out.blocks(message.kind(), message.message_id)) {
             return Ok(Look::OptedOut(why));
         }
-        if message.useful_until < now + SHORTEST_LIFE {
+        if message.is_lapsed(now) {
             return Ok(Look::Lapsed);
         }
         if let Some(Linked { text, kept }) = self.settings_link.answer(message, &self.house, now).await? {

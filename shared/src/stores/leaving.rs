@@ -103,7 +103,7 @@ impl Messages {
         let change = [Change::Erased, Change::Abandoned].into_iter().find_map(|change| row.status.after(change));
         let status = change.unwrap_or(row.status);
         let erased = Message { status, ..row.clone() }.erased(now);
-        let (old, mut new): (Item, Item) = (to_item(row)?, to_item(&erased)?);
+        let (old, mut new) = (messages::item(row)?, messages::item(&erased)?);
         // A sender may write the words down at this very moment.
         let gone = old.keys().filter(|name| !new.contains_key(*name)).cloned().chain(["body".to_owned()]).collect::<std::collections::BTreeSet<_>>();
         new.retain(|name, value| name != "changes" && old.get(name) != Some(value));

@@ -12,9 +12,11 @@ use serde::Serialize;
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use uuid::Uuid;
 
-use super::{Item, attribute, batch_get, row};
+use super::{Item, attribute, batch_get, batch_items, row};
 use crate::{
+    due,
     event::UserId,
+    kind::Kind,
     message::{Change, Entered, Message, Status},
     moment,
 };
@@ -43,6 +45,28 @@ pub enum Changed {
     /// The row is such that the change changes nothing; `None` if there is no row.
     No(Option<Box<Message>>),
 }
+
+/// A row that the index says is due.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// The row, as it is now.
+    pub message: Message,
+    /// When it really is due; the index may lag behind the table by moments.
+    pub at: Option<Timestamp>,
+}
+
+/// What one part of the index has that is due.
+#[derive(Debug, Default)]
+pub struct DuePage {
+    /// Which messages, those due first in front.
+    pub ids: Vec<Uuid>,
+    /// Where to go on, if there may be more.
+    pub next: Option<DueCursor>,
+}
+
+/// A place in one part of the index.
+#[derive(Debug, Clone)]
+pub struct DueCursor(Item);
 
 /// A place in somebody's history: behind this message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +114,7 @@ impl Messages {
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(to_item(message)?))
+            .set_item(Some(item(message)?))
             .condition_expression("attribute_not_exists(message_id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
@@ -105,24 +129,69 @@ impl Messages {
         }
     }
 
-    /// Makes `change` of the row at `now`, if the state machine has it from the row's status. One conditional write.
+    /// Makes `change` of the row at `now`, if the state machine has it from the row's status. One conditional write, which also says when the row is due next.
     ///
     /// With `attempt`, only if the row is still in the hands of that attempt: a sender that comes back from the dead changes nothing.
     pub async fn change(&self, id: Uuid, change: Change, attempt: Option<u32>, notes: Notes, now: Timestamp) -> anyhow::Result<Changed> {
         let (from, to) = change.edge();
         let to = to.context("a change that leads nowhere")?;
-        let mut notes = notes.with("status", to)?.with("updated_at", moment::text(now))?;
+        let mut edit = edit(change, &from, to, attempt, notes.clone(), now)?;
+        edit.due(due::after(to, now))?;
+        if !due::outlived_by_code(to) {
+            return self.update(id, edit).await;
+        }
+        // Receipts do not know what they are about, and a text with a code is due at another time: so the first write leaves those out, and a second is for them.
+        edit.unless("type", attribute(Kind::PhoneVerification)?);
+        match self.update(id, edit).await? {
+            Changed::No(Some(row)) if row.kind() == Kind::PhoneVerification && from.contains(&row.status) => {
+                let mut edit = self::edit(change, &from, to, attempt, notes, now)?;
+                edit.due(due::after_with_code(to, now, row.useful_until))?;
+                self.update(id, edit).await
+            }
+            changed => Ok(changed),
+        }
+    }
+
+    /// Says when `seen` is due next, or that it never is, unless it has changed since it was seen. For readers of the row nothing has happened.
+    pub async fn put_off(&self, seen: &Message, due_at: Option<Timestamp>) -> anyhow::Result<Changed> {
         let mut edit = Edit::default();
-        if change == Change::Claimed {
-            edit.add = Some(("attempts", attribute(1)?));
-        }
-        edit.append = Some(("changes", attribute([Entered { status: to, at: now }])?));
-        edit.set.append(&mut notes.0);
-        edit.only_from(&from)?;
-        if let Some(attempt) = attempt {
-            edit.only_if("attempts", attribute(attempt)?);
-        }
-        self.update(id, edit).await
+        edit.due(due_at)?;
+        edit.only_from(&[seen.status])?;
+        edit.only_if("attempts", attribute(seen.attempts)?);
+        self.update(seen.message_id, edit).await
+    }
+
+    /// At most `most` messages of a part of the index that are due at `now`, from behind `after`. An index may lag behind its table by moments.
+    pub async fn due(&self, shard: &str, now: Timestamp, after: Option<DueCursor>, most: i32) -> anyhow::Result<DuePage> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("by_due")
+            .key_condition_expression("due = :shard AND due_at <= :now")
+            .expression_attribute_values(":shard", AttributeValue::S(shard.to_owned()))
+            .expression_attribute_values(":now", AttributeValue::S(moment::text(now)))
+            .limit(most)
+            .set_exclusive_start_key(after.map(|cursor| cursor.0))
+            .send()
+            .await
+            .with_context(|| format!("Query on {}", self.table))?;
+        let id = |item: &Item| item.get("message_id")?.as_s().ok()?.parse().ok();
+        let ids = answer.items.iter().flatten().filter_map(id).collect();
+        Ok(DuePage { ids, next: answer.last_evaluated_key.map(DueCursor) })
+    }
+
+    /// The rows of `ids`, at most 100, by one `BatchGetItem`, each with when it is due. A row that cannot be read is an error of its own; one that DynamoDB did not get to is left out.
+    pub async fn look(&self, ids: &[Uuid]) -> anyhow::Result<Vec<anyhow::Result<Due>>> {
+        let ids = ids.iter().map(Uuid::to_string).collect();
+        let items = batch_items(&self.client, &self.table, "message_id", ids).await?.found;
+        let due = |item: Item| {
+            let at = item.get("due_at").and_then(|at| at.as_s().ok()?.parse().ok());
+            let id = item.get("message_id").and_then(|id| id.as_s().ok()).cloned();
+            let message = row(item, &self.table).with_context(|| format!("message {}", id.unwrap_or_default()))?;
+            Ok(Due { message, at })
+        };
+        Ok(items.into_iter().map(due).collect())
     }
 
     /// Writes `notes` down if the row is in `status`, changing nothing else. Not in a row that lost everything personal: the notes may have it.
@@ -226,6 +295,30 @@ impl Cursor {
     }
 }
 
+/// A row as the table has it: with its place in the index of what is due.
+pub(super) fn item(message: &Message) -> anyhow::Result<Item> {
+    let mut item: Item = to_item(message)?;
+    item.insert("due".to_owned(), AttributeValue::S(due::shard(message.message_id, message.lane).to_owned()));
+    if let Some(at) = message.due_at() {
+        item.insert("due_at".to_owned(), AttributeValue::S(moment::text(at)));
+    }
+    Ok(item)
+}
+
+/// The write of a change, but for when the row is due next.
+fn edit(change: Change, from: &[Status], to: Status, attempt: Option<u32>, notes: Notes, now: Timestamp) -> anyhow::Result<Edit> {
+    let notes = notes.with("status", to)?.with("updated_at", moment::text(now))?;
+    let mut edit = Edit { set: notes.0, append: Some(("changes", attribute([Entered { status: to, at: now }])?)), ..Edit::default() };
+    if change == Change::Claimed {
+        edit.add = Some(("attempts", attribute(1)?));
+    }
+    edit.only_from(from)?;
+    if let Some(attempt) = attempt {
+        edit.only_if("attempts", attribute(attempt)?);
+    }
+    Ok(edit)
+}
+
 pub(super) fn key(id: Uuid) -> Item {
     Item::from([("message_id".to_owned(), AttributeValue::S(id.to_string()))])
 }
@@ -236,9 +329,11 @@ struct Edit {
     set: Vec<(&'static str, AttributeValue)>,
     append: Option<(&'static str, AttributeValue)>,
     add: Option<(&'static str, AttributeValue)>,
+    remove: Option<&'static str>,
     from: Vec<AttributeValue>,
     equal: Option<(&'static str, AttributeValue)>,
     only_without: Option<&'static str>,
+    differs: Option<(&'static str, AttributeValue)>,
 }
 
 impl Edit {
@@ -251,10 +346,26 @@ impl Edit {
         self.equal = Some((name, value));
     }
 
+    fn unless(&mut self, name: &'static str, value: AttributeValue) {
+        self.differs = Some((name, value));
+    }
+
+    fn due(&mut self, at: Option<Timestamp>) -> anyhow::Result<()> {
+        match at {
+            Some(at) => self.set.push(("due_at", attribute(moment::text(at))?)),
+            None => self.remove = Some("due_at"),
+        }
+        Ok(())
+    }
+
     fn expression(&self) -> String {
         let set = self.set.iter().enumerate().map(|(n, (name, _))| format!("#{name} = :set{n}"));
         let append = self.append.iter().map(|(name, _)| format!("#{name} = list_append(#{name}, :append)"));
-        let mut expression = format!("SET {}", set.chain(append).collect::<Vec<_>>().join(", "));
+        let assigned = set.chain(append).collect::<Vec<_>>();
+        let mut expression = if assigned.is_empty() { String::new() } else { format!("SET {}", assigned.join(", ")) };
+        if let Some(name) = self.remove {
+            expression += &format!(" REMOVE #{name}");
+        }
         if let Some((name, _)) = &self.add {
             expression += &format!(" ADD #{name} :add");
         }
@@ -264,13 +375,14 @@ impl Edit {
     fn condition(&self) -> String {
         let from = (0..self.from.len()).map(|n| format!(":from{n}")).collect::<Vec<_>>().join(", ");
         let mine = self.equal.as_ref().map(|(name, _)| format!(" AND #{name} = :equal"));
+        let other = self.differs.as_ref().map(|(name, _)| format!(" AND #{name} <> :differs"));
         let without = self.only_without.map(|name| format!(" AND attribute_not_exists(#{name})"));
-        format!("#status IN ({from}){}{}", mine.unwrap_or_default(), without.unwrap_or_default())
+        format!("#status IN ({from}){}{}{}", mine.unwrap_or_default(), other.unwrap_or_default(), without.unwrap_or_default())
     }
 
     fn names(&self) -> std::collections::HashMap<String, String> {
-        let named = self.set.iter().chain(&self.append).chain(&self.add).chain(&self.equal).map(|(name, _)| *name);
-        named.chain(self.only_without).chain(["status"]).map(|name| (format!("#{name}"), name.to_owned())).collect()
+        let named = self.set.iter().chain(&self.append).chain(&self.add).chain(&self.equal).chain(&self.differs).map(|(name, _)| *name);
+        named.chain(self.remove).chain(self.only_without).chain(["status"]).map(|name| (format!("#{name}"), name.to_owned())).collect()
     }
 
     fn values(self) -> Item {
@@ -279,6 +391,7 @@ impl Edit {
         let append = self.append.map(|(_, value)| (":append".to_owned(), value));
         let add = self.add.map(|(_, value)| (":add".to_owned(), value));
         let equal = self.equal.map(|(_, value)| (":equal".to_owned(), value));
-        set.chain(from).chain(append).chain(add).chain(equal).collect()
+        let differs = self.differs.map(|(_, value)| (":differs".to_owned(), value));
+        set.chain(from).chain(append).chain(add).chain(equal).chain(differs).collect()
     }
 }

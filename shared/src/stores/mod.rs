@@ -3,6 +3,7 @@
 //! A conditional write is the lock here; nothing is read before it, and its outcome carries what the next step needs.
 
 mod codes;
+mod comparisons;
 mod leaving;
 mod limits;
 mod messages;
@@ -23,8 +24,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value};
 
 pub use codes::{Asked, Asker, Codes, RESEND_GAP, Refusal, Why, id_of_number, ids_of};
+pub use comparisons::{Comparison, Comparisons, Stage};
 pub use limits::Limits;
-pub use messages::{Changed, Cursor, Messages, Notes, Page, Written};
+pub use messages::{Changed, Cursor, Due, DueCursor, DuePage, Messages, Notes, Page, Written};
 pub use opt_outs::OptOuts;
 pub use recipients::{Ledger, Recipients, Saved};
 pub use replies::{Begun, Place, Replies, Reply};
@@ -44,14 +46,20 @@ pub struct Batch<T> {
 
 /// One `BatchGetItem` for the rows of `table` whose string key `key` is among `values`; none at all for no values. At most 100 values.
 async fn batch_get<T: DeserializeOwned>(client: &Client, table: &str, key: &str, values: Vec<String>) -> anyhow::Result<Batch<T>> {
+    let Batch { found, unprocessed } = batch_items(client, table, key, values).await?;
+    let found = found.into_iter().map(|row| from_item(row).with_context(|| format!("a row of {table}"))).collect::<Result<_, _>>()?;
+    Ok(Batch { found, unprocessed })
+}
+
+/// As [`batch_get`], before the rows are read.
+async fn batch_items(client: &Client, table: &str, key: &str, values: Vec<String>) -> anyhow::Result<Batch<Item>> {
     if values.is_empty() {
         return Ok(Batch { found: Vec::new(), unprocessed: Vec::new() });
     }
     let keys = values.into_iter().map(|value| Item::from([(key.to_owned(), AttributeValue::S(value))])).collect();
     let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build()?;
     let answer = client.batch_get_item().request_items(table, wanted).send().await.with_context(|| format!("BatchGetItem on {table}"))?;
-    let rows = answer.responses.and_then(|mut tables| tables.remove(table)).unwrap_or_default();
-    let found = rows.into_iter().map(|row| from_item(row).with_context(|| format!("a row of {table}"))).collect::<Result<_, _>>()?;
+    let found = answer.responses.and_then(|mut tables| tables.remove(table)).unwrap_or_default();
     let left = answer.unprocessed_keys.and_then(|mut tables| tables.remove(table));
     let unprocessed = left.into_iter().flat_map(|left| left.keys).filter_map(|mut item| item.remove(key)?.as_s().ok().cloned()).collect();
     Ok(Batch { found, unprocessed })

@@ -34,6 +34,16 @@ impl OptOuts {
         item.map(|item| row(item, &self.table)).transpose()
     }
 
+    /// Some of the rows in which everything is opted out of, from behind the number `after`, and where to go on if there may be more. It looks at 100 rows.
+    pub async fn page(&self, after: Option<&PhoneNumber>) -> anyhow::Result<(Vec<OptOut>, Option<PhoneNumber>)> {
+        let start = after.map(|phone| Item::from([("phone".to_owned(), AttributeValue::S(phone.as_e164().to_owned()))]));
+        let scan = self.client.scan().table_name(&self.table).filter_expression("attribute_exists(everything_since)").limit(100);
+        let answer = scan.set_exclusive_start_key(start).send().await.with_context(|| format!("Scan of {}", self.table))?;
+        let next = answer.last_evaluated_key.as_ref().and_then(|key| key.get("phone")?.as_s().ok()?.parse().ok());
+        let rows = answer.items.unwrap_or_default().into_iter().map(|item| row(item, &self.table)).collect::<Result<_, _>>()?;
+        Ok((rows, next))
+    }
+
     /// Writes the row, unless what is there was said later. Answers whether it was written: what a person said last is what counts, in whatever order it comes to us.
     pub async fn say(&self, opt_out: &OptOut) -> anyhow::Result<bool> {
         let said = self

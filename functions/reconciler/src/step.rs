@@ -1,0 +1,82 @@
+//! What to do about a text that is due. Pure: the row and the moment decide.
+
+use jiff::{SignedDuration, Timestamp};
+use sms::{
+    due::LOST_AFTER,
+    kind::{Kind, WhenUnknown},
+    message::{Change, Message, Status},
+};
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// No lane may have it: it goes on its lane again, and is due again then.
+    Enqueue { again: Timestamp },
+    /// This happens to it, for this reason.
+    Make(Change, Option<&'static str>),
+    /// It has to wait until then.
+    PutOff(Timestamp),
+    /// Nothing has to be done about it any more, for this reason.
+    Leave(&'static str),
+    /// Its code has come to its end.
+    EndCode,
+}
+
+/// The longest wait between two times that a text is put on its lane again.
+const LONGEST_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
+
+/// What to do at `now` about `row`, which is due.
+///
+/// `resend_after` is how long a receipt is waited for before a text that may have gone out is sent again.
+pub fn step(row: &Message, now: Timestamp, resend_after: SignedDuration) -> Step {
+    let with_code = row.kind() == Kind::PhoneVerification;
+    match row.status {
+        Status::Pending if row.is_lapsed(now) => Step::Make(Change::Lapsed, Some("of no use any more before a sender took it")),
+        // Each wait is as long as all before it, so that a lane that is slow for an hour is not filled over and over.
+        Status::Pending => Step::Enqueue { again: now + now.duration_since(row.updated_at).clamp(LOST_AFTER, LONGEST_INTERVAL) },
+        Status::Sending => match row.lease_until.filter(|lease| *lease > now) {
+            Some(lease) => Step::PutOff(lease),
+            None => Step::Make(Change::Abandoned, Some("the sender that had it left no word")),
+        },
+        Status::Unknown => in_doubt(row, now, resend_after),
+        Status::Held if row.is_lapsed(now) => Step::Make(Change::Lapsed, Some("of no use any more before it could be released")),
+        Status::Held => match row.release_at.unwrap_or(row.useful_until) {
+            release if release > now => Step::PutOff(release),
+            _ => Step::Make(Change::Due, None),
+        },
+        Status::Sent | Status::Delivered | Status::Undelivered if with_code => Step::EndCode,
+        Status::Sent => Step::Leave("no last receipt came"),
+        _ => Step::Leave("settled"),
+    }
+}
+
+/// What to do about a text that may have gone out.
+fn in_doubt(row: &Message, now: Timestamp, resend_after: SignedDuration) -> Step {
+    if row.is_lapsed(now) {
+        return if row.kind() == Kind::PhoneVerification { Step::EndCode } else { Step::Leave("of no use any more") };
+    }
+    if row.kind().when_unknown() == WhenUnknown::NeverResend {
+        return Step::Leave("its kind is never sent again");
+    }
+    if row.erased_at.is_some() {
+        return Step::Leave("its person was erased");
+    }
+    if row.provider_message_id.is_some() {
+        return Step::Leave("AWS has it: its name for it is known");
+    }
+    match doubt_ends(row, resend_after) {
+        end if end > now => Step::PutOff(end),
+        _ => Step::Make(Change::Retried, None),
+    }
+}
+
+/// Until when a receipt is waited for: from when AWS may have got the text last, and twice as long after each time that a text stayed in doubt,
+/// since an AWS that answers nothing for an hour should not text somebody thirty times.
+fn doubt_ends(row: &Message, resend_after: SignedDuration) -> Timestamp {
+    let doubts = row.changes.iter().filter(|entered| entered.status == Status::Unknown).map(|entered| entered.at).collect::<Vec<_>>();
+    let times = u32::try_from(doubts.len()).unwrap_or(u32::MAX);
+    let noticed = doubts.last().copied().unwrap_or(row.updated_at);
+    // The reconciler may have noticed an expired lease long after nobody held it any more.
+    let since = row.lease_until.map_or(noticed, |lease| noticed.min(lease));
+    since + resend_after * 2_i32.pow(times.saturating_sub(1).min(10))
+}
