@@ -15,7 +15,7 @@ help: ## what there is to make
 	@echo "make …"
 	@sed -nE 's/^([a-z<>-]+):[^#]*## (.*)/  \1|\2/p; s/^# (invoke-<[a-z]+>) +(.*)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
 
-run: ## all of it on this machine, until Ctrl-C (CONSOLE_PORT=4580 AWS_PORT=4566 SEED_PEOPLE=0)
+run: ## all of it on this machine, until Ctrl-C (CONSOLE_PORT=4580 AWS_PORT=4566 SEED_PEOPLE=0 QUIET_HOURS=off)
 	$(call tools_for,rust cloud sam)
 	@$(cloud) local/stack.py up
 

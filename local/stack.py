@@ -31,8 +31,14 @@ PATIENCE_SECONDS = 60
 # Link-time optimisation makes a function a quarter smaller, and its build six times as long after a change.
 QUICK_BUILD = {"CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16"}
 
-# What is different from production: no AWS::SMSVOICE resources and no TLS in the emulator, and nothing worth keeping.
-LOCAL_PARAMETERS = ["SmsVoice=none", "RequireTls=false", "DeletionProtection=false", "LogRetentionDays=1"]
+# What is different from production: no AWS::SMSVOICE resources and no TLS in the emulator, nothing worth keeping, and play money.
+LOCAL_PARAMETERS = [
+    "SmsVoice=none",
+    "RequireTls=false",
+    "DeletionProtection=false",
+    "LogRetentionDays=1",
+    "MonthlyBudget=1000000000",  # a thousand dollars that nobody pays
+]
 
 
 def main():
@@ -73,6 +79,8 @@ def test(arguments):
     console, aws = free_ports(2)
     # Each journey has people of its own.
     os.environ["SEED_PEOPLE"] = os.environ.get("SEED_PEOPLE") or "50"
+    # They wait for nothing but each other.
+    os.environ["PARTS_PER_SECOND"] = os.environ.get("PARTS_PER_SECOND") or "1000"
     for old in STATE.glob("test-*"):
         if not (old / "stack.json").exists():
             shutil.rmtree(old)
@@ -261,7 +269,7 @@ def emulating(port, aws, console, log):
 
 def deploy(architecture, aws, log):
     env = loopback_environment(aws, build_environment())
-    parameters = [f"Architecture={architecture}", *LOCAL_PARAMETERS]
+    parameters = [f"Architecture={architecture}", f"QuietHours={quiet_hours()}", *pace(), *LOCAL_PARAMETERS]
     command = ["sam", "deploy", "--config-env", "local", "--no-progressbar", "--parameter-overrides", *parameters]
     finish("sam deploy", command, env, log)
     formation = cloud.client(cloud.local_session(), "cloudformation", aws)
@@ -269,6 +277,22 @@ def deploy(architecture, aws, log):
     # The host in ApiUrl resolves in browsers only; the emulator has the same API at a path that everybody can reach.
     api, _, _ = urllib.parse.urlsplit(outputs["ApiUrl"]).hostname.partition(".")
     return outputs | {"ApiUrl": f"{aws}/_aws/execute-api/{api}/$default"}
+
+
+def pace():
+    """As fast as a toll-free number, unless PARTS_PER_SECOND says otherwise."""
+    parts = os.environ.get("PARTS_PER_SECOND") or "3"
+    if not parts.isdigit() or parts == "0":
+        raise Fault(f"PARTS_PER_SECOND={parts} is no pace: give a whole number from 1 on.")
+    return [f"PartsPerSecond={parts}", f"RequestsPerSecond={parts}"]
+
+
+def quiet_hours():
+    """Off, so that everything works at any time of day, unless somebody wants to see texts wait for the morning."""
+    wanted = os.environ.get("QUIET_HOURS") or "off"
+    if wanted not in ("on", "off"):
+        raise Fault(f"QUIET_HOURS={wanted} is neither on nor off.")
+    return wanted
 
 
 def simulator_environment(known):

@@ -4,19 +4,23 @@
 
 use std::cell::OnceCell;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    books::Books,
+    budget::{self, Budget, Reserved, Spent},
+    caps::{self, Caps, Day, Hours},
     content::{Content, DirectMessage},
     event::Event,
-    kind::Kind,
+    kind::{Class, Kind},
     message::{Entered, Message, Status, useful_until},
     moment,
-    money::Prices,
+    money::{MicroUsd, Prices},
     opt_out::OptOut,
     phone::PhoneNumber,
+    quiet_hours::{self, Place, SendingHours, Slot},
     recipient::{Consent, Recipient},
     text::{self, CODE_PLACEHOLDER, House, Locale, Text, Unfit},
 };
@@ -67,6 +71,8 @@ pub enum Verdict {
     Pass,
     /// Go on: this kind of text does not meet this gate.
     Skip,
+    /// Go on, but not before the morning.
+    Hold,
     /// Stop here.
     Fail,
 }
@@ -90,6 +96,12 @@ pub struct Rules {
     pub house: House,
     /// The countries that may be texted, with what a part costs there.
     pub prices: Prices,
+    /// When promotional texts may be sent; `None` for at any time.
+    pub quiet_hours: Option<SendingHours>,
+    /// How many texts anybody gets.
+    pub caps: Caps,
+    /// What may be spent within a month.
+    pub budget: Budget,
 }
 
 /// Who was seen in the app this recently needs no text about a message there.
@@ -102,9 +114,12 @@ struct Case<'a> {
     content: Content,
     recipient: Option<&'a Recipient>,
     opt_out: Option<&'a OptOut>,
+    books: &'a Books,
     rules: &'a Rules,
     now: Timestamp,
     useful_until: Timestamp,
+    /// When it would go, if nothing but the hour mattered; `None` where nobody knows what time it is there.
+    slot: Option<Slot>,
     text: OnceCell<Result<Text, Unfit>>,
 }
 
@@ -114,14 +129,18 @@ type Judge = fn(&Case<'_>) -> Ruling;
 enum Ruling {
     Pass,
     Skip(&'static str),
+    /// Not before the morning.
+    Hold(String),
     Fail(String),
+    /// It will be of no use any more when it could go.
+    TooLate(String),
 }
 
 /// The order is a contract: readers of rows rely on it.
 ///
-/// `Schema` comes before this list and `Duplicate` after it, since only reading the record and writing the row can tell;
-/// `QuietHours`, `UserDailyCap`, `CarrierHourlyCap` and `Budget` have their place behind `Content`.
-const GATES: [(Gate, Judge); 10] = [
+/// `Schema` comes before this list and `Duplicate` after it, since only reading the record and writing the row can tell.
+/// The last three are decided by what was counted until now, and the write that counts the text makes sure of them.
+const GATES: [(Gate, Judge); 14] = [
     (Gate::Recipient, recipient),
     (Gate::PhoneVerified, phone_verified),
     (Gate::Country, country),
@@ -132,6 +151,10 @@ const GATES: [(Gate, Judge); 10] = [
     (Gate::Offline, offline),
     (Gate::Expiry, expiry),
     (Gate::Content, content),
+    (Gate::QuietHours, quiet_hours),
+    (Gate::UserDailyCap, user_daily_cap),
+    (Gate::CarrierHourlyCap, carrier_hourly_cap),
+    (Gate::Budget, budget),
 ];
 
 /// The number that `event` would be texted to, whatever the gates say of it.
@@ -143,20 +166,22 @@ pub fn addressee<'a>(event: &'a Event, recipient: Option<&'a Recipient>) -> Opti
     }
 }
 
-/// Takes `event` through all gates, and answers with its row: `pending` if all let it through, else `suppressed` or `expired` with the gate that said no.
+/// Takes `event` through all gates, and answers with its row: `pending` or `held` if all let it through, else `suppressed` or `expired` with the gate that said no.
 #[must_use]
-pub fn decide(event: &Event, recipient: Option<&Recipient>, opt_out: Option<&OptOut>, rules: &Rules, now: Timestamp) -> Message {
+pub fn decide(event: &Event, recipient: Option<&Recipient>, opt_out: Option<&OptOut>, books: &Books, rules: &Rules, now: Timestamp) -> Message {
     let content = text::harmless(event.content.clone());
-    let natural_end = useful_until(&content, now);
+    let useful_until = end(event, now);
     let case = Case {
         message_id: event.message_id(),
         event,
         content,
         recipient,
         opt_out,
+        books,
         rules,
         now,
-        useful_until: event.expirytime.map_or(natural_end, |end| end.min(natural_end)),
+        useful_until,
+        slot: slot(event, recipient, rules, useful_until, now),
         text: OnceCell::new(),
     };
     let (gates, status) = judge(&case);
@@ -166,26 +191,61 @@ pub fn decide(event: &Event, recipient: Option<&Recipient>, opt_out: Option<&Opt
     if gone { row.erased(now) } else { row }
 }
 
-fn judge(case: &Case<'_>) -> (Vec<Step>, Status) {
-    let mut steps = vec![step(Gate::Schema, Ruling::Pass), step(Gate::Duplicate, Ruling::Pass)];
-    for (gate, judge) in GATES {
-        let step = step(gate, judge(case));
-        let failed = step.verdict == Verdict::Fail;
-        steps.push(step);
-        if failed {
-            return (steps, if gate == Gate::Expiry { Status::Expired } else { Status::Suppressed });
-        }
-    }
-    (steps, Status::Pending)
+/// The rows of the limits table that [`decide`] will ask the books for.
+#[must_use]
+pub fn counted_in(event: &Event, recipient: Option<&Recipient>, rules: &Rules, now: Timestamp) -> Vec<String> {
+    let at = match slot(event, recipient, rules, end(event, now), now) {
+        Some(Slot::At(release)) => release,
+        _ => now,
+    };
+    let day = (event.content.kind().class() == Class::Promotional).then(|| Day::key(&event.user_id, &day(event, recipient, at)));
+    let hours = addressee(event, recipient).map(Hours::key);
+    day.into_iter().chain(hours).chain([Spent::key(&budget::month(at))]).collect()
 }
 
-fn step(gate: Gate, ruling: Ruling) -> Step {
-    let (verdict, detail) = match ruling {
-        Ruling::Pass => (Verdict::Pass, None),
-        Ruling::Skip(why) => (Verdict::Skip, Some(why.to_owned())),
-        Ruling::Fail(why) => (Verdict::Fail, Some(why)),
-    };
-    Step { gate, verdict, detail }
+/// When the text stops being useful: by its event, or by its kind if that is sooner.
+fn end(event: &Event, now: Timestamp) -> Timestamp {
+    let natural_end = useful_until(&event.content, now);
+    event.expirytime.map_or(natural_end, |end| end.min(natural_end))
+}
+
+/// The day that it is for the person at `at`.
+fn day(event: &Event, recipient: Option<&Recipient>, at: Timestamp) -> String {
+    place(event, recipient).map_or_else(|| at.to_zoned(TimeZone::UTC).date().to_string(), |place| place.day(at))
+}
+
+/// When a promotional text would go, were it only for the hour.
+fn slot(event: &Event, recipient: Option<&Recipient>, rules: &Rules, useful_until: Timestamp, now: Timestamp) -> Option<Slot> {
+    let Some(hours) = rules.quiet_hours.filter(|_| event.content.kind().class() == Class::Promotional) else { return Some(Slot::Now) };
+    let place = place(event, recipient)?;
+    Some(quiet_hours::slot(event.message_id(), &place, &hours, useful_until, now))
+}
+
+fn place(event: &Event, recipient: Option<&Recipient>) -> Option<Place> {
+    Place::of(addressee(event, recipient)?, recipient.and_then(|recipient| recipient.time_zone.as_deref()))
+}
+
+fn judge(case: &Case<'_>) -> (Vec<Step>, Status) {
+    let step = |gate, verdict, detail| Step { gate, verdict, detail };
+    let mut steps = vec![step(Gate::Schema, Verdict::Pass, None), step(Gate::Duplicate, Verdict::Pass, None)];
+    let mut status = Status::Pending;
+    for (gate, judge) in GATES {
+        let (verdict, detail, end) = match judge(case) {
+            Ruling::Pass => (Verdict::Pass, None, None),
+            Ruling::Skip(why) => (Verdict::Skip, Some(why.to_owned()), None),
+            Ruling::Hold(why) => {
+                status = Status::Held;
+                (Verdict::Hold, Some(why), None)
+            }
+            Ruling::Fail(why) => (Verdict::Fail, Some(why), Some(Status::Suppressed)),
+            Ruling::TooLate(why) => (Verdict::Fail, Some(why), Some(Status::Expired)),
+        };
+        steps.push(step(gate, verdict, detail));
+        if let Some(end) = end {
+            return (steps, end);
+        }
+    }
+    (steps, status)
 }
 
 /// Lets `gate` say no to a decided row, with `detail`. It counts if no gate before it has said no.
@@ -194,7 +254,7 @@ pub fn refuse(message: &mut Message, gate: Gate, detail: String) {
         return;
     }
     message.gates.retain(|step| step.gate < gate);
-    message.gates.push(step(gate, Ruling::Fail(detail)));
+    message.gates.push(Step { gate, verdict: Verdict::Fail, detail: Some(detail) });
     message.status = Status::Suppressed;
     message.changes = vec![Entered { status: Status::Suppressed, at: message.created_at }];
     message.estimated_price = None;
@@ -209,10 +269,18 @@ fn row(case: &Case<'_>, gates: Vec<Step>, status: Status) -> Message {
     message.source = Some(case.event.source.clone());
     message.event_id = Some(case.event.id.clone());
     message.related.clone_from(&case.event.related);
+    message.time_zone = case.recipient.and_then(|recipient| recipient.time_zone.clone());
+    message.release_at = match case.slot {
+        Some(Slot::At(release)) if status == Status::Held => Some(release),
+        _ => None,
+    };
+    if matches!(status, Status::Pending | Status::Held) {
+        message.reserved = Some(Reserved { amount: case.price(), month: budget::month(case.goes_at()), day: case.day() });
+    }
     if let Some(text) = text {
         message.parts = Some(text.size.parts);
         message.encoding = Some(text.size.encoding);
-        message.estimated_price = message.country.and_then(|country| case.rules.prices.of(country)).map(|price| price.times(text.size.parts));
+        message.estimated_price = message.country.is_some().then(|| case.price());
         message.body = (case.kind() != Kind::PhoneVerification).then(|| text.body.clone());
     }
     message
@@ -229,6 +297,26 @@ impl Case<'_> {
 
     fn locale(&self) -> Locale {
         self.recipient.map(Recipient::text_locale).unwrap_or_default()
+    }
+
+    /// When it goes, as far as anybody knows.
+    fn goes_at(&self) -> Timestamp {
+        match self.slot {
+            Some(Slot::At(release)) => release,
+            _ => self.now,
+        }
+    }
+
+    /// The day of the person's that it counts in; none if it counts in none.
+    fn day(&self) -> Option<String> {
+        (self.kind().class() == Class::Promotional).then(|| day(self.event, self.recipient, self.goes_at()))
+    }
+
+    /// What it should cost.
+    fn price(&self) -> MicroUsd {
+        let price = self.phone().and_then(PhoneNumber::country).and_then(|country| self.rules.prices.of(country));
+        let parts = self.text().as_ref().map_or(0, |text| text.size.parts);
+        price.unwrap_or_default().times(parts)
     }
 
     fn text(&self) -> &Result<Text, Unfit> {
@@ -308,7 +396,7 @@ fn offline(case: &Case<'_>) -> Ruling {
 }
 
 fn expiry(case: &Case<'_>) -> Ruling {
-    if case.useful_until <= case.now { Ruling::Fail(format!("of no use since {}", moment::text(case.useful_until))) } else { Ruling::Pass }
+    if case.useful_until <= case.now { Ruling::TooLate(format!("of no use since {}", moment::text(case.useful_until))) } else { Ruling::Pass }
 }
 
 fn content(case: &Case<'_>) -> Ruling {
@@ -316,4 +404,44 @@ fn content(case: &Case<'_>) -> Ruling {
         Ok(_) => Ruling::Pass,
         Err(unfit) => Ruling::Fail(unfit.to_string()),
     }
+}
+
+fn quiet_hours(case: &Case<'_>) -> Ruling {
+    if case.kind().class() == Class::Transactional {
+        return Ruling::Skip("sent at any hour");
+    }
+    if case.rules.quiet_hours.is_none() {
+        return Ruling::Skip("quiet hours are switched off");
+    }
+    let place = || place(case.event, case.recipient).map(|place| place.to_string()).unwrap_or_default();
+    match case.slot {
+        Some(Slot::Now) => Ruling::Pass,
+        Some(Slot::At(release)) => Ruling::Hold(format!("quiet hours in {}: held until {}", place(), moment::text(release))),
+        Some(Slot::TooLate(open)) => {
+            let (open, end) = (moment::text(open), moment::text(case.useful_until));
+            Ruling::TooLate(format!("quiet hours in {} until {open}, and of no use after {end}", place()))
+        }
+        Some(Slot::Never) => Ruling::Fail(format!("at no hour of the day may texts be sent to {}", place())),
+        None => Ruling::Fail("nobody knows what time it is there: the recipient has no time zone".into()),
+    }
+}
+
+fn user_daily_cap(case: &Case<'_>) -> Ruling {
+    let Some(day) = case.day() else { return Ruling::Skip("for promotional texts only") };
+    let today = case.books.day(&case.event.user_id, &day);
+    if today >= case.rules.caps.per_day { Ruling::Fail(format!("{today} promotional texts on {day} already")) } else { Ruling::Pass }
+}
+
+fn carrier_hourly_cap(case: &Case<'_>) -> Ruling {
+    let Some(phone) = case.phone() else { return Ruling::Pass };
+    // A code is never the same twice, whatever stands for it here.
+    let words = case.text().as_ref().ok().filter(|_| case.kind() != Kind::PhoneVerification).map(|text| caps::words(&text.body));
+    let refused = case.books.hours(phone).refuse(&case.rules.caps, words.as_deref(), case.goes_at());
+    refused.map_or(Ruling::Pass, Ruling::Fail)
+}
+
+fn budget(case: &Case<'_>) -> Ruling {
+    let spent = case.books.spent(&budget::month(case.goes_at()));
+    let refused = case.rules.budget.refuse(case.kind().class(), case.price(), &spent, case.now);
+    refused.map_or(Ruling::Pass, Ruling::Fail)
 }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tracing::{error, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::text::House;
+use crate::{budget::Budget, caps::Caps, gates::Rules, money::MicroUsd, quiet_hours::SendingHours, text::House};
 
 /// The value of an environment variable; a missing or unreadable one fails the init and names itself.
 pub fn setting<T: FromStr<Err: Display>>(name: &str) -> anyhow::Result<T> {
@@ -51,6 +51,29 @@ pub async fn sdk() -> SdkConfig {
 pub fn house() -> anyhow::Result<House> {
     let domains = setting::<String>("LINK_DOMAINS")?;
     Ok(House { link_domains: domains.split(',').map(|domain| domain.trim().to_owned()).collect(), support_contact: setting("SUPPORT_CONTACT")? })
+}
+
+/// What the gates go by: the settings of [`house`], `PRICES`, those of [`quiet_hours`], three caps and four of the budget.
+pub fn rules() -> anyhow::Result<Rules> {
+    let caps = Caps { per_day: setting("DAILY_CAP")?, same_per_hour: setting("HOURLY_CAP_SAME")?, any_per_hour: setting("HOURLY_CAP")? };
+    let of_class = |name| optional_setting(name).map(|_| setting(name).map(MicroUsd)).transpose();
+    let budget = Budget {
+        monthly: MicroUsd(setting("MONTHLY_BUDGET")?),
+        promotional: of_class("PROMOTIONAL_BUDGET")?,
+        transactional: of_class("TRANSACTIONAL_BUDGET")?,
+        kept_percent: setting("KEPT_FOR_TRANSACTIONAL")?,
+    };
+    Ok(Rules { house: house()?, prices: setting("PRICES")?, quiet_hours: quiet_hours()?, caps, budget })
+}
+
+/// When promotional texts may be sent: `SENDING_HOURS`, unless `QUIET_HOURS` is `off`.
+pub fn quiet_hours() -> anyhow::Result<Option<SendingHours>> {
+    let hours = setting("SENDING_HOURS")?;
+    match setting::<String>("QUIET_HOURS")?.as_str() {
+        "on" => Ok(Some(hours)),
+        "off" => Ok(None),
+        _ => anyhow::bail!("the environment variable QUIET_HOURS is wrong: wants on or off"),
+    }
 }
 
 /// The moment at which Lambda ends an invocation, from its epoch milliseconds.

@@ -1,5 +1,9 @@
 //! The library of AllThrive SMS: a pure core, and concrete edges round it.
 
+pub mod area_codes;
+pub mod books;
+pub mod budget;
+pub mod caps;
 pub mod closing;
 pub mod consent;
 pub mod content;
@@ -19,9 +23,11 @@ pub mod metrics;
 pub mod moment;
 pub mod money;
 pub mod opt_out;
+pub mod pacing;
 pub mod phone;
 pub mod provider;
 pub mod queues;
+pub mod quiet_hours;
 pub mod recipient;
 pub mod reply;
 pub mod secrets;

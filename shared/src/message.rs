@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    budget::Reserved,
     content::Content,
     encoding::Encoding,
     event::{Related, UserId},
@@ -61,6 +62,8 @@ pub enum Change {
     OptedOut,
     /// sender, with the text in its hands; reconciler, for one that waits in a lane or for the morning: it stopped being useful.
     Lapsed,
+    /// sender: the quiet hours began while it waited.
+    Deferred,
     /// receipts: on its way to the phone, so AWS has it.
     Handed,
     /// receipts: it arrived.
@@ -132,6 +135,7 @@ impl Status {
             (Self::Sending, Change::Unanswered | Change::Abandoned) => Some(Self::Unknown),
             (Self::Sending | Self::Held, Change::OptedOut) => Some(Self::Suppressed),
             (Self::Pending | Self::Sending | Self::Held, Change::Lapsed) => Some(Self::Expired),
+            (Self::Sending, Change::Deferred) => Some(Self::Held),
             // A receipt may overtake the sender's own note that it sent, and may come when a second try is under way already.
             (Self::Pending | Self::Sending | Self::Unknown, Change::Handed) => Some(Self::Sent),
             (Self::Pending | Self::Sending | Self::Unknown | Self::Sent, Change::Arrived) => Some(Self::Delivered),
@@ -220,6 +224,12 @@ pub struct Message {
     /// What the carrier charges for it, in micro-USD.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier_fee: Option<MicroUsd>,
+    /// What is set aside for it, and where it is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Reserved>,
+    /// What it has cost in the end, in micro-USD, as the month's books have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<MicroUsd>,
     /// The carrier that took it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<String>,
@@ -241,9 +251,12 @@ pub struct Message {
     /// When it stops being useful.
     #[serde(with = "moment")]
     pub useful_until: Timestamp,
-    /// When it may go out, if it is held.
+    /// While `held`: when it is let go.
     #[serde(default, with = "moment::option", skip_serializing_if = "Option::is_none")]
     pub release_at: Option<Timestamp>,
+    /// The time zone that the person had set: IANA name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
     /// Until when the sender that claimed it is alone with it.
     #[serde(default, with = "moment::option", skip_serializing_if = "Option::is_none")]
     pub lease_until: Option<Timestamp>,
@@ -289,6 +302,8 @@ impl Message {
             estimated_price: None,
             price: None,
             carrier_fee: None,
+            reserved: None,
+            settled: None,
             carrier: None,
             delivery_status: None,
             delivery_detail: None,
@@ -297,6 +312,7 @@ impl Message {
             related: None,
             useful_until,
             release_at: None,
+            time_zone: None,
             lease_until: None,
             created_at: now,
             updated_at: now,
@@ -351,6 +367,8 @@ impl Message {
             delivery_detail: self.delivery_detail.clone().filter(|_| self.status != Status::Suppressed),
             lease_until: self.lease_until,
             updated_at: now,
+            reserved: self.reserved.clone().map(|reserved| Reserved { day: None, ..reserved }),
+            settled: self.settled,
             erased_at: Some(now),
             expires_at: self.expires_at,
             ..Self::new(self.message_id, self.content.blank(), self.useful_until, self.created_at)
@@ -396,7 +414,7 @@ pub const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
 mod tests {
     use super::{Change, Status};
 
-    const CHANGES: [Change; 15] = [
+    const CHANGES: [Change; 16] = [
         Change::Claimed,
         Change::Released,
         Change::Accepted,
@@ -404,6 +422,7 @@ mod tests {
         Change::Unanswered,
         Change::OptedOut,
         Change::Lapsed,
+        Change::Deferred,
         Change::Handed,
         Change::Arrived,
         Change::Lost,
@@ -418,18 +437,18 @@ mod tests {
     fn the_whole_machine_on_one_page() {
         #[rustfmt::skip]
         let table = [
-            //            Claimed  Released Accepted Refused Unanswered OptedOut    Lapsed   Handed  Arrived    Lost         Abandoned  Retried  Due      Merged  Erased
-            "Pending      Sending  ·        ·        ·       ·          ·           Expired  Sent    Delivered  Undelivered  ·          ·        ·        ·       Suppressed",
-            "Sending      ·        Pending  Sent     Failed  Unknown    Suppressed  Expired  Sent    Delivered  Undelivered  Unknown    ·        ·        ·       ·",
-            "Sent         ·        ·        ·        ·       ·          ·           ·        ·       Delivered  Undelivered  ·          ·        ·        ·       ·",
-            "Delivered    ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·       ·",
-            "Undelivered  ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·       ·",
-            "Failed       ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·       ·",
-            "Unknown      ·        ·        ·        ·       ·          ·           ·        Sent    Delivered  Undelivered  ·          Pending  ·        ·       ·",
-            "Held         ·        ·        ·        ·       ·          Suppressed  Expired  ·       ·          ·            ·          ·        Pending  Merged  Suppressed",
-            "Suppressed   ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·       ·",
-            "Expired      ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·       ·",
-            "Merged       ·        ·        ·        ·       ·          ·           ·        ·       ·          ·            ·          ·        ·        ·       ·",
+            //            Claimed  Released Accepted Refused Unanswered OptedOut    Lapsed   Deferred  Handed  Arrived    Lost         Abandoned  Retried  Due      Merged  Erased
+            "Pending      Sending  ·        ·        ·       ·          ·           Expired  ·         Sent    Delivered  Undelivered  ·          ·        ·        ·       Suppressed",
+            "Sending      ·        Pending  Sent     Failed  Unknown    Suppressed  Expired  Held      Sent    Delivered  Undelivered  Unknown    ·        ·        ·       ·",
+            "Sent         ·        ·        ·        ·       ·          ·           ·        ·         ·       Delivered  Undelivered  ·          ·        ·        ·       ·",
+            "Delivered    ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·",
+            "Undelivered  ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·",
+            "Failed       ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·",
+            "Unknown      ·        ·        ·        ·       ·          ·           ·        ·         Sent    Delivered  Undelivered  ·          Pending  ·        ·       ·",
+            "Held         ·        ·        ·        ·       ·          Suppressed  Expired  ·         ·       ·          ·            ·          ·        Pending  Merged  Suppressed",
+            "Suppressed   ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·",
+            "Expired      ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·",
+            "Merged       ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·",
         ];
         for (status, row) in Status::ALL.into_iter().zip(table) {
             let real = CHANGES.map(|change| status.after(change).map_or("·".to_owned(), |to| format!("{to:?}")));

@@ -49,8 +49,13 @@ impl PhoneNumber {
     /// Whether it is a toll-free number of the North American Numbering Plan, where the network itself obeys STOP.
     #[must_use]
     pub fn is_toll_free(&self) -> bool {
-        let area = self.0.strip_prefix("+1").filter(|national| national.len() == 10).map(|national| &national[..3]);
-        matches!(area, Some("800" | "833" | "844" | "855" | "866" | "877" | "888"))
+        matches!(self.area_code(), Some("800" | "833" | "844" | "855" | "866" | "877" | "888"))
+    }
+
+    /// The area code of a number of the North American Numbering Plan, such as `202`.
+    #[must_use]
+    pub fn area_code(&self) -> Option<&str> {
+        self.0.strip_prefix("+1").filter(|national| national.len() == 10).map(|national| &national[..3])
     }
 
     /// The country that the number's prefix belongs to, or `None` for a prefix that no table here knows.
@@ -166,7 +171,7 @@ impl fmt::Display for Country {
 /// Area codes of the North American Numbering Plan outside the United States and their territories (NANPA).
 const CALLING_CODES_NANP: &[(&str, Country)] = &[
     (
-        "204 226 236 249 250 257 263 289 306 343 354 365 367 368 382 403 416 418 428 431 437 438 450 460 468 474 506 514 519 537 548 557 568 579 \
+        "204 226 236 249 250 257 263 273 289 306 343 354 365 367 368 382 403 416 418 428 431 437 438 450 460 468 474 506 514 519 537 548 568 579 \
          581 584 587 600 604 613 622 633 639 644 647 655 672 677 683 688 705 709 742 753 778 780 782 807 819 825 867 873 879 902 905 942",
         Country::new("CA"),
     ),
@@ -449,7 +454,9 @@ mod tests {
             ("+13125560001", Some("US")),
             ("+15005550006", Some("US")),
             ("+17875550100", Some("US")),
+            ("+15575550100", Some("US")),
             ("+16045550100", Some("CA")),
+            ("+12735550100", Some("CA")),
             ("+18095550100", Some("DO")),
             ("+18765550100", Some("JM")),
             ("+11025550100", None),

@@ -86,6 +86,14 @@ pub enum Answer {
     Unanswered(String),
 }
 
+impl Identities {
+    /// Who texts `country`.
+    #[must_use]
+    pub fn of(&self, country: Country) -> Option<&str> {
+        self.0.get(&country).map(String::as_str)
+    }
+}
+
 impl Provider {
     /// From the SDK's configuration. Retries are off: one claim is one call.
     #[must_use]
@@ -107,7 +115,7 @@ impl Provider {
 
     /// Calls `SendTextMessage`, once.
     pub async fn send(&self, text: &Dispatch<'_>) -> Answer {
-        let Some(identity) = self.identities.0.get(&text.country) else {
+        let Some(identity) = self.identities.of(text.country) else {
             return refused(format!("no origination identity for {}", text.country));
         };
         let message_type = match text.class {

@@ -21,6 +21,8 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 pub struct Stack {
     /// `http://127.0.0.1:<console port>`.
     pub console: String,
+    /// Where the emulator of AWS is.
+    pub aws: String,
     /// What the template gives out, by output.
     pub outputs: BTreeMap<String, String>,
     /// The folder of its logs.
@@ -51,6 +53,7 @@ impl Stack {
         let sdk = sdk(&url("aws")?);
         let stack = Self {
             console: url("console")?,
+            aws: url("aws")?,
             outputs: serde_json::from_value(known["outputs"].clone())?,
             logs: std::path::Path::new(&path).parent().context("STACK_FILE has no folder")?.to_owned(),
             dynamodb: aws_sdk_dynamodb::Client::new(&sdk),

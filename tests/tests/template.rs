@@ -164,14 +164,34 @@ fn every_function_is_built_from_its_crate_and_has_its_own_role_log_and_alarm() {
 
 #[test]
 fn a_function_gets_the_settings_that_it_reads_and_no_others() {
-    let shared =
-        [("house()", ["LINK_DOMAINS", "SUPPORT_CONTACT"]), ("DeadLetters::from_environment", ["DEAD_LETTER_QUEUE_URL", "MAX_RECEIVE_COUNT"])];
+    let shared: [(&str, &[&str]); 4] = [
+        ("house()?", &["LINK_DOMAINS", "SUPPORT_CONTACT"]),
+        ("DeadLetters::from_environment", &["DEAD_LETTER_QUEUE_URL", "MAX_RECEIVE_COUNT"]),
+        ("quiet_hours()?", &["QUIET_HOURS", "SENDING_HOURS"]),
+        (
+            "rules()?",
+            &[
+                "LINK_DOMAINS",
+                "SUPPORT_CONTACT",
+                "PRICES",
+                "QUIET_HOURS",
+                "SENDING_HOURS",
+                "DAILY_CAP",
+                "HOURLY_CAP",
+                "HOURLY_CAP_SAME",
+                "MONTHLY_BUDGET",
+                "PROMOTIONAL_BUDGET",
+                "TRANSACTIONAL_BUDGET",
+                "KEPT_FOR_TRANSACTIONAL",
+            ],
+        ),
+    ];
     for (id, function) in functions() {
         let source = read(&format!("functions/{}/src/main.rs", short(&id)));
         let named =
             source.split("setting(\"").chain(source.split("setting::<String>(\"")).filter_map(|rest| rest.split_once("\")").map(|(name, _)| name));
         let named = named.filter(|name| name.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_'));
-        let shared = shared.iter().filter(|(call, _)| source.contains(call)).flat_map(|(_, names)| *names);
+        let shared = shared.iter().filter(|(call, _)| source.contains(call)).flat_map(|(_, names)| names.iter().copied());
         let given = function["Environment"]["Variables"].as_object().expect("variables").keys().map(String::as_str);
         assert_eq!(set(given), set(named.chain(shared)), "{id}");
     }

@@ -7,7 +7,7 @@ use sms::{
     gates::Rules,
     queues::{Lanes, OptOutOrders},
     secrets::{RotatingSecret, Secret},
-    stores::{Codes, Ledger, Limits, Messages, OptOuts, Recipients, Replies, Verifications},
+    stores::{Admissions, Codes, Ledger, Limits, Messages, OptOuts, Recipients, Replies, Verifications},
     token::TokenKeys,
     verification::CodeSecret,
 };
@@ -19,6 +19,7 @@ pub struct Api {
     pub ledger: Ledger,
     pub messages: Messages,
     pub replies: Replies,
+    pub admissions: Admissions,
     pub verifications: Verifications,
     pub codes: Codes,
     pub closing: Closing,
@@ -60,13 +61,15 @@ impl Api {
         let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
         let sqs = aws_sdk_sqs::Client::new(sdk);
         let queue = settings.urgent_queue;
-        let messages = Messages::new(dynamodb.clone(), tables.messages);
+        let messages = Messages::new(dynamodb.clone(), tables.messages.clone());
+        let admissions = Admissions::new(dynamodb.clone(), tables.messages, tables.limits.clone());
         let verifications = Verifications::new(dynamodb.clone(), tables.verifications);
         Self {
             recipients: Recipients::new(dynamodb.clone(), tables.recipients),
             opt_outs: OptOuts::new(dynamodb.clone(), tables.opt_outs),
             ledger: Ledger::new(dynamodb.clone(), tables.consents),
             replies: Replies::new(dynamodb.clone(), tables.replies),
+            admissions,
             codes: Codes { limits: Limits::new(dynamodb, tables.limits), verifications: verifications.clone(), per_hour: settings.codes_per_hour },
             closing: Closing { verifications: verifications.clone(), messages: messages.clone(), feedback: Feedback::new(sdk) },
             messages,

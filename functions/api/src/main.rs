@@ -14,7 +14,7 @@ mod tests;
 mod welcome;
 
 use lambda_http::{Adapter, Error, Service, lambda_runtime, service_fn};
-use sms::lambda::{sdk, setting, start_log};
+use sms::lambda::{rules, sdk, setting, start_log};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Error> {
         inbound_queue: setting("INBOUND_QUEUE_URL")?,
         code_secret: setting("CODE_SECRET")?,
         token_keys: setting("TOKEN_KEYS")?,
-        rules: sms::gates::Rules { house: sms::lambda::house()?, prices: setting("PRICES")? },
+        rules: rules()?,
         codes_per_hour: setting("CODES_PER_HOUR")?,
         consent_retention_years: setting("CONSENT_RETENTION_YEARS")?,
     };

@@ -1,13 +1,13 @@
 //! Texts that the api writes of itself: decided by the same gates as every other, and sent by the sender.
 
+use anyhow::Context;
 use jiff::Timestamp;
 use sms::{
     content::Content,
     event::Event,
-    gates,
     message::{Message, Status},
     recipient::Recipient,
-    stores::Written,
+    stores::Wish,
 };
 use tracing::info;
 
@@ -31,23 +31,29 @@ impl Api {
             content: Content::OptInConfirmation {},
         };
         let opt_out = self.opt_outs.get(phone).await?;
-        let message = gates::decide(&event, Some(recipient), opt_out.as_ref(), &self.rules, now);
+        let wish = Wish { event: &event, recipient: Some(recipient), opt_out: opt_out.as_ref() };
         // The id of a row names nobody; that of this event would.
-        let message = Message { event_id: None, ..message };
-        Ok(self.send(message).await?)
-    }
-
-    /// Writes a decided row, and puts it on its lane if the gates let it through. A row that is there already, still pending, is put there again.
-    pub async fn send(&self, message: Message) -> anyhow::Result<()> {
-        let row = match self.messages.write(&message).await? {
-            Written::New => message,
-            Written::Repeat(row) => *row,
-        };
-        info!(message.id = %row.message_id, message.kind = row.kind().as_str(), message.status = row.status.as_str(), "decided");
+        let nameless = async |_, message| Ok(Message { event_id: None, ..message });
+        let row = self.admit(wish, now, nameless).await?;
         if row.status != Status::Pending {
             return Ok(());
         }
-        let failed = self.lanes.enqueue(&[(row.message_id, row.lane)]).await;
-        failed.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
+        match self.lanes.enqueue(&[(row.message_id, row.lane)]).await.pop() {
+            Some((_, error)) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a wish of ours through the gates, as [`sms::stores::Admissions::admit`] does, and answers with its row: the new one, or the one that is there already.
+    pub async fn admit<'a, F: Future<Output = anyhow::Result<Message>>>(
+        &self,
+        wish: Wish<'a>,
+        now: Timestamp,
+        before: impl Fn(Wish<'a>, Message) -> F,
+    ) -> anyhow::Result<Message> {
+        let admitted = self.admissions.admit(&[wish], &self.rules, now, before).await;
+        let row = admitted.into_iter().next().context("a wish without an answer")??.row().clone();
+        info!(message.id = %row.message_id, message.kind = row.kind().as_str(), message.status = row.status.as_str(), "decided");
+        Ok(row)
     }
 }

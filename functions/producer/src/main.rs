@@ -6,10 +6,9 @@ mod tests;
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use sms::{
-    gates::Rules,
-    lambda::{DeadLetters, SqsEvent, house, sdk, setting, start_log, whole_batch},
+    lambda::{DeadLetters, SqsEvent, rules, sdk, setting, start_log, whole_batch},
     queues::Lanes,
-    stores::{Codes, Limits, Messages, OptOuts, Recipients, Verifications},
+    stores::{Admissions, Codes, Limits, Messages, OptOuts, Recipients, Verifications},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -21,13 +20,14 @@ async fn main() -> Result<(), Error> {
         recipients: Recipients::new(dynamodb.clone(), setting("RECIPIENTS_TABLE")?),
         opt_outs: OptOuts::new(dynamodb.clone(), setting("OPT_OUTS_TABLE")?),
         messages: Messages::new(dynamodb.clone(), setting("MESSAGES_TABLE")?),
+        admissions: Admissions::new(dynamodb.clone(), setting("MESSAGES_TABLE")?, setting("LIMITS_TABLE")?),
         codes: Codes {
             limits: Limits::new(dynamodb.clone(), setting("LIMITS_TABLE")?),
             verifications: Verifications::new(dynamodb, setting("VERIFICATIONS_TABLE")?),
             per_hour: setting("CODES_PER_HOUR")?,
         },
         lanes: Lanes::new(aws_sdk_sqs::Client::new(&sdk), setting("URGENT_QUEUE_URL")?, setting("BULK_QUEUE_URL")?),
-        rules: Rules { house: house()?, prices: setting("PRICES")? },
+        rules: rules()?,
     };
     let dead = DeadLetters::from_environment(&sdk)?;
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {

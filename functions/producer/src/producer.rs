@@ -1,4 +1,4 @@
-//! Decides about a batch of events: one read for the people, one for the opt-outs, one write a row, one batch a lane.
+//! Decides about a batch of events: one read for the people, one for the opt-outs, one for what is counted, one transaction for all rows, one batch a lane.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,7 +13,7 @@ use sms::{
     phone::PhoneNumber,
     queues::Lanes,
     recipient::Recipient,
-    stores::{Asked, Asker, Codes, Messages, OptOuts, Recipients, Written},
+    stores::{Admissions, Admitted, Asked, Asker, Codes, Messages, OptOuts, Recipients, Wish},
 };
 use tracing::info;
 use uuid::Uuid;
@@ -23,6 +23,7 @@ pub struct Producer {
     pub recipients: Recipients,
     pub opt_outs: OptOuts,
     pub messages: Messages,
+    pub admissions: Admissions,
     pub codes: Codes,
     pub lanes: Lanes,
     pub rules: Rules,
@@ -43,55 +44,44 @@ impl Producer {
             Ok(people) => people,
             Err(error) => return events.into_iter().map(|event| event.and(Err(anyhow!("{error:#}")))).collect(),
         };
-        let admitted = futures::future::join_all(events.into_iter().map(async |event| self.admit_one(&event?, &people, now, random).await)).await;
-        self.enqueue(admitted).await
-    }
-
-    /// Decides about one event and writes its row; answers with the job that is to be enqueued, if there is one.
-    async fn admit_one(
-        &self,
-        event: &Event,
-        people: &People,
-        now: Timestamp,
-        random: fn() -> anyhow::Result<[u8; 16]>,
-    ) -> anyhow::Result<Option<(Uuid, Lane)>> {
-        let (recipient, opt_out) = people.of(event)?;
-        let mut message = gates::decide(event, recipient, opt_out, &self.rules, now);
-        if message.kind() == Kind::PhoneVerification && message.status == Status::Pending {
-            self.prepare_code(&mut message, recipient, random()?, now).await?;
-        }
-        let row = match self.messages.write(&message).await? {
-            Written::New => message,
-            // A repeat, or a try after a crash between the row and its lane. A second job for a pending row does no harm: one sender wins its claim.
-            Written::Repeat(row) => {
-                info!(message.id = %row.message_id, message.status = row.status.as_str(), "the event was seen before");
-                *row
-            }
-        };
-        log(&row);
-        Ok((row.status == Status::Pending).then_some((row.message_id, row.lane)))
+        let wishes = events.iter().map(|event| people.wish(event.as_ref().ok()?)).collect::<Vec<_>>();
+        let readable = wishes.iter().flatten().copied().collect::<Vec<_>>();
+        let prepare = |wish, message| self.prepare_code(wish, message, random, now);
+        let mut admitted = self.admissions.admit(&readable, &self.rules, now, prepare).await.into_iter();
+        let jobs = events.iter().zip(&wishes).map(|(event, wish)| match (event, wish) {
+            (Err(error), _) => Err(anyhow!("{error:#}")),
+            (Ok(_), None) => Err(anyhow!("DynamoDB did not get to this recipient")),
+            (Ok(_), Some(_)) => admitted.next().context("an event without an answer").flatten().map(|admitted| job(&admitted)),
+        });
+        self.enqueue(jobs.collect()).await
     }
 
     /// Asks for a code as the api does, and at the same counters; what they refuse is a gate that says no. What the code is made from is written before the row, so
     /// that no sender finds a row without it.
     ///
     /// An event that comes again asks for nothing new: either its row is there, or a crash left the code counted under the message's id, and that is not counted twice.
-    async fn prepare_code(&self, message: &mut Message, recipient: Option<&Recipient>, random: [u8; 16], now: Timestamp) -> anyhow::Result<()> {
-        if self.messages.get(message.message_id).await?.is_some() {
-            return Ok(());
+    async fn prepare_code(
+        &self,
+        wish: Wish<'_>,
+        mut message: Message,
+        random: fn() -> anyhow::Result<[u8; 16]>,
+        now: Timestamp,
+    ) -> anyhow::Result<Message> {
+        if message.kind() != Kind::PhoneVerification || message.status != Status::Pending || self.messages.get(message.message_id).await?.is_some() {
+            return Ok(message);
         }
         let user = message.user_id.clone().context("a verification without a user")?;
         let phone = message.phone.clone().context("a verification without a number")?;
-        let has_proven = recipient.and_then(Recipient::verified_phone) == Some(&phone);
+        let has_proven = wish.recipient.and_then(Recipient::verified_phone) == Some(&phone);
         let asker = Asker { user: &user, phone: &phone, address: None, has_proven, is_sent: true };
-        match self.codes.ask(&asker, message.message_id, random, now).await? {
+        match self.codes.ask(&asker, message.message_id, random()?, now).await? {
             Asked::Granted(verification) => message.useful_until = message.useful_until.min(verification.valid_until),
             Asked::Refused(refusal) => {
                 let (gate, detail) = refusal.gate().context("too many ask for codes at this moment")?;
-                gates::refuse(message, gate, detail);
+                gates::refuse(&mut message, gate, detail);
             }
         }
-        Ok(())
+        Ok(message)
     }
 
     async fn enqueue(&self, admitted: Vec<anyhow::Result<Option<(Uuid, Lane)>>>) -> Vec<anyhow::Result<()>> {
@@ -132,13 +122,23 @@ struct People {
 }
 
 impl People {
-    fn of(&self, event: &Event) -> anyhow::Result<(Option<&Recipient>, Option<&OptOut>)> {
+    /// `None` if nothing can be decided now.
+    fn wish<'a>(&'a self, event: &'a Event) -> Option<Wish<'a>> {
         let recipient = self.recipients.get(&event.user_id);
         let phone = gates::addressee(event, recipient);
         let unread = self.unread.contains(event.user_id.as_str()) || phone.is_some_and(|phone| self.unread.contains(phone.as_e164()));
-        anyhow::ensure!(!unread, "DynamoDB did not get to this recipient");
-        Ok((recipient, phone.and_then(|phone| self.opt_outs.get(phone))))
+        (!unread).then(|| Wish { event, recipient, opt_out: phone.and_then(|phone| self.opt_outs.get(phone)) })
     }
+}
+
+/// The job of a pending row. A repeat, or a try after a crash between the row and its lane, is enqueued again: a second job does no harm, since one sender wins its claim.
+fn job(admitted: &Admitted) -> Option<(Uuid, Lane)> {
+    let row = admitted.row();
+    if matches!(admitted, Admitted::Repeat(_)) {
+        info!(message.id = %row.message_id, message.status = row.status.as_str(), "the event was seen before");
+    }
+    log(row);
+    (row.status == Status::Pending).then_some((row.message_id, row.lane))
 }
 
 fn log(row: &Message) {

@@ -8,15 +8,17 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use sms::{
     lambda::{DeadLetters, SqsEvent, each_record, sdk, setting, start_log},
     queues::OptOutOrders,
-    stores::Messages,
+    stores::{Admissions, Messages},
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     start_log();
     let sdk = sdk().await;
+    let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let receipts = receipts::Receipts {
-        messages: Messages::new(aws_sdk_dynamodb::Client::new(&sdk), setting("MESSAGES_TABLE")?),
+        messages: Messages::new(dynamodb.clone(), setting("MESSAGES_TABLE")?),
+        admissions: Admissions::new(dynamodb, setting("MESSAGES_TABLE")?, setting("LIMITS_TABLE")?),
         orders: OptOutOrders::new(aws_sdk_sqs::Client::new(&sdk), setting("INBOUND_QUEUE_URL")?),
     };
     let dead = DeadLetters::from_environment(&sdk)?;

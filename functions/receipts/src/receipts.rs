@@ -7,7 +7,7 @@ use sms::{
     lambda::{Notification, unreadable},
     message::{Change, Status},
     queues::{OptOutOrder, OptOutOrders},
-    stores::{Changed, Messages, Notes},
+    stores::{Admissions, Changed, Messages, Notes},
 };
 use tracing::info;
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 /// Records delivery events.
 pub struct Receipts {
     pub messages: Messages,
+    pub admissions: Admissions,
     pub orders: OptOutOrders,
 }
 
@@ -54,11 +55,17 @@ impl Receipts {
             return Ok(());
         }
         match self.messages.change(id, change, None, notes, now).await? {
-            Changed::Yes(row) => info!(message.id = %id, message.status = row.status.as_str(), event.kind = event.event_type, "recorded"),
-            Changed::No(Some(row)) => info!(message.id = %id, message.status = row.status.as_str(), event.kind = event.event_type, "changes nothing"),
+            Changed::Yes(row) => {
+                info!(message.id = %id, message.status = row.status.as_str(), event.kind = event.event_type, "recorded");
+                self.admissions.settle(&row, now).await
+            }
+            // A repeat, maybe because the first try died before it was settled.
+            Changed::No(Some(row)) => {
+                info!(message.id = %id, message.status = row.status.as_str(), event.kind = event.event_type, "changes nothing");
+                self.admissions.settle(&row, now).await
+            }
             Changed::No(None) => anyhow::bail!("a receipt for a text that is not known (yet)"),
         }
-        Ok(())
     }
 
     /// The carrier says that the phone has blocked us: that is an opt-out, and the inbound function keeps those.

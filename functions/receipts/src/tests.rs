@@ -8,7 +8,7 @@ use sms::{
     message::{Change, Message, Status},
     money::MicroUsd,
     queues::OptOutOrders,
-    stores::{Messages, Notes, Written},
+    stores::{Admissions, Messages, Notes, Written},
 };
 use uuid::Uuid;
 
@@ -35,6 +35,7 @@ impl Stage {
         let embedded = Embedded::start().await.expect("embedded");
         let receipts = Receipts {
             messages: Messages::new(embedded.dynamodb.clone(), "MessagesTable".into()),
+            admissions: Admissions::new(embedded.dynamodb.clone(), "MessagesTable".into(), "LimitsTable".into()),
             orders: OptOutOrders::new(embedded.sqs.clone(), "http://queues/inbound".into()),
         };
         let content = Content::BattleInvitation(BattleInvitation {
@@ -173,4 +174,15 @@ async fn the_receipt_of_an_erased_person_settles_the_price_and_brings_nothing_ba
     let row = stage.row().await;
     assert_eq!((row.status, row.price, row.phone), (Status::Undelivered, Some(MicroUsd(11_620)), None));
     assert!(stage.embedded.queues.bodies("inbound").is_empty(), "nobody knows whose it was");
+}
+
+#[tokio::test]
+async fn a_receipt_puts_the_real_price_in_the_books_once() {
+    let stage = Stage::sent().await;
+    for _ in 0..2 {
+        stage.record(&receipt("TEXT_DELIVERED", true)).await.expect("record");
+    }
+    assert_eq!(stage.row().await.settled, Some(MicroUsd(17_660)));
+    let book = &stage.embedded.scan("LimitsTable").await.expect("scan")[0];
+    assert_eq!((&book["committed"], &book["settled"]), (&json!(17_660), &json!(17_660)));
 }

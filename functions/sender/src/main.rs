@@ -1,5 +1,8 @@
 //! The sender: send jobs in, texts out. Nothing else in the system sends.
 
+mod pacer;
+#[cfg(test)]
+mod pacer_tests;
 mod sender;
 mod settings_link;
 #[cfg(test)]
@@ -7,12 +10,13 @@ mod tests;
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use sms::{
-    lambda::{DeadLetters, SqsEvent, deadline, each_record, house, optional_setting, sdk, setting, start_log},
+    lambda::{DeadLetters, SqsEvent, deadline, house, optional_setting, quiet_hours, sdk, setting, start_log, whole_batch},
     money::MicroUsd,
+    pacing::Pace,
     provider::Provider,
-    queues::OptOutOrders,
+    queues::{Lanes, OptOutOrders},
     secrets::{RotatingSecret, Secret},
-    stores::{Messages, OptOuts, Recipients, Verifications},
+    stores::{Admissions, Messages, OptOuts, Paces, Recipients, Verifications},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -23,8 +27,9 @@ async fn main() -> Result<(), Error> {
     let sender = sender::Sender {
         messages: Messages::new(dynamodb.clone(), setting("MESSAGES_TABLE")?),
         recipients: Recipients::new(dynamodb.clone(), setting("RECIPIENTS_TABLE")?),
+        admissions: Admissions::new(dynamodb.clone(), setting("MESSAGES_TABLE")?, setting("LIMITS_TABLE")?),
         opt_outs: OptOuts::new(dynamodb.clone(), setting("OPT_OUTS_TABLE")?),
-        verifications: Verifications::new(dynamodb, setting("VERIFICATIONS_TABLE")?),
+        verifications: Verifications::new(dynamodb.clone(), setting("VERIFICATIONS_TABLE")?),
         provider: Provider::new(
             &sdk,
             setting("ORIGINATION_IDENTITIES")?,
@@ -37,12 +42,22 @@ async fn main() -> Result<(), Error> {
         settings_link: settings_link::SettingsLink { page: setting("PREFERENCES_URL")?, keys: RotatingSecret::new(&sdk, setting("TOKEN_KEYS")?) },
         house: house()?,
         prices: setting("PRICES")?,
+        quiet_hours: quiet_hours()?,
     };
+    let pacer = pacer::Pacer {
+        messages: sender.messages.clone(),
+        paces: Paces::new(dynamodb, setting("LIMITS_TABLE")?),
+        lanes: Lanes::new(aws_sdk_sqs::Client::new(&sdk), setting("URGENT_QUEUE_URL")?, setting("BULK_QUEUE_URL")?),
+        pace: Pace { parts_per_second: setting("PARTS_PER_SECOND")?, requests_per_second: setting("REQUESTS_PER_SECOND")? },
+        identities: setting("ORIGINATION_IDENTITIES")?,
+    };
+    let clock = pacer::Clock::real();
     let dead = DeadLetters::from_environment(&sdk)?;
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let deadline = deadline(event.context.deadline);
         let send = async |job: &str| sender.send(job, deadline, jiff::Timestamp::now).await;
-        Ok::<_, Error>(each_record(event.payload, &dead, send).await)
+        let pace = async |jobs: &[&str]| pacer.pace(jobs, deadline, &clock, send).await;
+        Ok::<_, Error>(whole_batch(event.payload, &dead, pace).await)
     }))
     .await
 }

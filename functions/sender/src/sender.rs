@@ -4,19 +4,20 @@ use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use sms::{
     content::Content,
-    kind::Kind,
+    kind::{Class, Kind},
     lambda::{TryLater, backoff, jitter, unreadable},
     message::{Change, LEASE, Message},
     money::Prices,
     phone::{Country, PhoneNumber},
     provider::{Answer, Dispatch, LONGEST_CALL, Provider},
     queues::{OptOutOrder, OptOutOrders, SendJob},
+    quiet_hours::{self, Place, SendingHours, Slot},
     secrets::Secret,
-    stores::{Changed, Messages, Notes, OptOuts, Recipients, Verifications},
+    stores::{Admissions, Changed, Messages, Notes, OptOuts, Recipients, Verifications},
     text::{self, House, Text},
     verification::CodeSecret,
 };
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::settings_link::{Linked, SettingsLink};
 
@@ -24,6 +25,7 @@ use crate::settings_link::{Linked, SettingsLink};
 pub struct Sender {
     pub messages: Messages,
     pub recipients: Recipients,
+    pub admissions: Admissions,
     pub opt_outs: OptOuts,
     pub verifications: Verifications,
     pub provider: Provider,
@@ -32,7 +34,12 @@ pub struct Sender {
     pub settings_link: SettingsLink,
     pub house: House,
     pub prices: Prices,
+    /// When promotional texts may be sent; `None` for at any time.
+    pub quiet_hours: Option<SendingHours>,
 }
+
+/// What AWS says when the account has spent what it may within a month.
+const SPEND_LIMIT_REACHED: &str = "MONTHLY_SPEND_LIMIT_REACHED_FOR_TEXT";
 
 /// A claimed text, after the last look at it.
 enum Look {
@@ -40,6 +47,7 @@ enum Look {
     OptedOut(String),
     Erased,
     Lapsed,
+    Quiet(Timestamp),
     Unfit(String),
 }
 
@@ -64,7 +72,8 @@ impl Sender {
             Changed::Yes(message) => *message,
             Changed::No(Some(row)) => {
                 info!(message.id = %job.message_id, message.status = row.status.as_str(), "nothing to send");
-                return Ok(());
+                // A sender may have died between its last word and the books.
+                return self.admissions.settle(&row, now).await;
             }
             Changed::No(None) => anyhow::bail!("the job's message has no row"),
         };
@@ -91,6 +100,11 @@ impl Sender {
         if message.is_lapsed(now) {
             return Ok(Look::Lapsed);
         }
+        match self.slot(message, &phone, now) {
+            Slot::Now | Slot::Never => {}
+            Slot::At(release) => return Ok(Look::Quiet(release)),
+            Slot::TooLate(_) => return Ok(Look::Lapsed),
+        }
         if let Some(Linked { text, kept }) = self.settings_link.answer(message, &self.house, now).await? {
             return Ok(Look::Send { words: Words { text, kept: Some(kept) }, phone, country });
         }
@@ -108,6 +122,16 @@ impl Sender {
     async fn is_erased(&self, message: &Message) -> anyhow::Result<bool> {
         let Some(user) = &message.user_id else { return Ok(message.erased_at.is_some()) };
         Ok(self.recipients.get(user).await?.is_some_and(|recipient| recipient.was_erased_since(message.created_at)))
+    }
+
+    /// A promotional text that waited into the night waits for the morning.
+    fn slot(&self, message: &Message, phone: &PhoneNumber, now: Timestamp) -> Slot {
+        let hours = self.quiet_hours.filter(|_| message.class == Class::Promotional);
+        let place = Place::of(phone, message.time_zone.as_deref());
+        match (hours, place) {
+            (Some(hours), Some(place)) => quiet_hours::slot(message.message_id, &place, &hours, message.useful_until, now),
+            _ => Slot::Now,
+        }
     }
 
     /// The code of a verification, made anew: it is not written anywhere.
@@ -131,6 +155,10 @@ impl Sender {
                 self.messages.erase(message, clock()).await?;
             }
             Look::Lapsed => self.conclude(message, Change::Lapsed, detail("of no use any more when its turn came")?, clock()).await?,
+            Look::Quiet(release) => {
+                let notes = detail("quiet hours began while it waited")?.with("release_at", sms::moment::text(release))?;
+                self.conclude(message, Change::Deferred, notes, clock()).await?;
+            }
             Look::Unfit(why) => self.conclude(message, Change::Refused, detail(&why)?, clock()).await?,
         }
         self.close_the_door(message).await
@@ -165,6 +193,10 @@ impl Sender {
                 if let Some(phone) = message.phone.clone().filter(|_| opted_out) {
                     self.orders.give(&OptOutOrder::Blocked { phone, reason: reason.clone(), at: now }).await?;
                 }
+                if reason == SPEND_LIMIT_REACHED {
+                    error!("AWS's monthly spend limit is reached: nothing is admitted for an hour");
+                    self.admissions.close(now).await?;
+                }
                 self.conclude(message, Change::Refused, sent.with("delivery_detail", reason)?, now).await
             }
             Answer::Unanswered(why) => self.conclude(message, Change::Unanswered, sent.with("delivery_detail", why)?, now).await,
@@ -190,6 +222,7 @@ impl Sender {
         match self.messages.change(id, change, Some(message.attempts), notes, now).await? {
             Changed::Yes(row) => {
                 info!(message.id = %id, message.kind = row.kind().as_str(), message.status = row.status.as_str(), row.delivery_detail, "settled");
+                self.admissions.settle(&row, now).await?;
             }
             Changed::No(_) => warn!(message.id = %id, ?change, "came too late: the row is settled already"),
         }

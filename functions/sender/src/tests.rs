@@ -17,7 +17,7 @@ use sms::{
     queues::OptOutOrders,
     recipient::Recipient,
     secrets::{RotatingSecret, Secret},
-    stores::{Messages, Notes, OptOuts, Recipients, Verifications},
+    stores::{Admissions, Messages, Notes, OptOuts, Recipients, Verifications},
     text::House,
     token::{Claims, Scope, TokenKeys},
     verification::{CodeSecret, Verification},
@@ -60,6 +60,7 @@ impl Stage {
         let sender = Sender {
             messages: Messages::new(dynamodb(), "MessagesTable".into()),
             recipients: Recipients::new(dynamodb(), "RecipientsTable".into()),
+            admissions: Admissions::new(dynamodb(), "MessagesTable".into(), "LimitsTable".into()),
             opt_outs: OptOuts::new(dynamodb(), "OptOutsTable".into()),
             verifications: Verifications::new(dynamodb(), "VerificationsTable".into()),
             provider: Provider::new(&sdk(url), "US=+18663448034".parse().expect("identities"), "allthrive-sms".into(), None, MicroUsd(20_000)),
@@ -68,6 +69,7 @@ impl Stage {
             settings_link: SettingsLink { page: PAGE.into(), keys: RotatingSecret::new(&vault, "tokens".into()) },
             house: House { link_domains: vec!["allthrive.ai".into()], support_contact: "support@allthrive.ai".into() },
             prices: "US=8830".parse().expect("prices"),
+            quiet_hours: None,
         };
         Self { embedded, simulator, sender }
     }
@@ -356,4 +358,76 @@ async fn a_text_of_a_person_who_was_erased_while_it_waited_is_stripped_and_not_s
     let row = stage.row(late).await;
     assert_eq!((row.status, row.user_id, row.phone, row.body), (Status::Suppressed, None, None, None));
     assert_eq!((stage.row(new).await.status, stage.texts(PHONE)), (Status::Sent, 1), "what they asked for since is theirs");
+}
+
+#[tokio::test]
+async fn a_text_that_waited_into_the_night_waits_for_the_morning() {
+    fn nine_in_the_evening() -> Timestamp {
+        "2026-11-24T02:00:00Z".parse().expect("instant")
+    }
+    let mut stage = Stage::set().await;
+    stage.sender.quiet_hours = Some(sms::quiet_hours::SendingHours::default());
+    let text = |id: u128, content, hours| {
+        let now = nine_in_the_evening();
+        let phone = format!("+1202555010{id}").parse().ok();
+        Message::new(Uuid::from_u128(id), content, now + SignedDuration::from_hours(hours), now).to(phone)
+    };
+    let western = Message { time_zone: Some("America/Los_Angeles".into()), ..text(3, invitation(), 24) };
+    let alert = Content::SecurityAlert(sms::content::SecurityAlert {
+        alert: sms::content::Alert::NewLogin,
+        detail: "Firefox".into(),
+        link: "https://allthrive.ai/s".into(),
+    });
+    let mut rows = Vec::new();
+    for message in [text(1, invitation(), 24), text(2, streak(), 11), western, text(4, alert, 24)] {
+        let id = stage.write(message).await;
+        let job = json!({"message_id": id}).to_string();
+        stage.sender.send(&job, Timestamp::MAX, nine_in_the_evening).await.expect("send");
+        rows.push(stage.row(id).await);
+    }
+    assert_eq!(rows.iter().map(|row| row.status).collect::<Vec<_>>(), [Status::Held, Status::Expired, Status::Sent, Status::Sent]);
+    let release = rows[0].release_at.expect("a release");
+    let eight: Timestamp = "2026-11-24T13:00:00Z".parse().expect("instant");
+    assert!(eight <= release && release < eight + SignedDuration::from_mins(20), "{release}");
+}
+
+#[tokio::test]
+async fn aws_s_own_spend_limit_closes_the_budget_and_the_refused_text_is_given_back() {
+    let stage = Stage::set().await;
+    stage.simulator.simulator.set_faults(Faults { spend_limit_usd: Some(0.0), ..Faults::default() });
+    let content = invitation();
+    let until = sms::message::useful_until(&content, Timestamp::now());
+    let mut message = Message::new(Uuid::from_u128(1), content, until, Timestamp::now()).to(PHONE.parse().ok());
+    let month = sms::budget::month(Timestamp::now());
+    message.reserved = Some(sms::budget::Reserved { amount: MicroUsd(8830), month: month.clone(), day: None });
+    let id = stage.write(message).await;
+    stage.send(id).await.expect("done for good");
+
+    let row = stage.row(id).await;
+    assert_eq!((row.status, row.settled), (Status::Failed, Some(MicroUsd(0))));
+    let book = &stage.embedded.scan("LimitsTable").await.expect("scan")[0];
+    assert_eq!(
+        (&book["limit_id"], &book["committed"]),
+        (&json!(format!("budget/{month}")), &json!(-8830)),
+        "what was reserved elsewhere is given back"
+    );
+    assert!(book["closed_until"].as_i64().is_some_and(|until| until > Timestamp::now().as_millisecond()));
+    stage.send(id).await.expect("a second job");
+    assert_eq!(stage.embedded.scan("LimitsTable").await.expect("scan")[0]["committed"], json!(-8830), "once");
+}
+
+#[tokio::test]
+async fn a_sender_that_died_before_the_books_is_made_good_by_the_job_s_return() {
+    let stage = Stage::set().await;
+    let month = sms::budget::month(Timestamp::now());
+    let content = invitation();
+    let until = sms::message::useful_until(&content, Timestamp::now());
+    let mut message = Message::new(Uuid::from_u128(1), content, until, Timestamp::now()).to(PHONE.parse().ok());
+    message.reserved = Some(sms::budget::Reserved { amount: MicroUsd(8830), month, day: None });
+    let id = stage.write(message).await;
+    for change in [Change::Claimed, Change::Refused] {
+        stage.sender.messages.change(id, change, None, Notes::default(), Timestamp::now()).await.expect("change");
+    }
+    stage.send(id).await.expect("nothing to send");
+    assert_eq!(stage.row(id).await.settled, Some(MicroUsd(0)));
 }

@@ -1,5 +1,7 @@
 //! What erasing a person does to the tables. Each step may be done twice and comes to the same.
 
+use std::ops::ControlFlow;
+
 use anyhow::{Context, bail};
 use aws_sdk_dynamodb::{
     error::SdkError,
@@ -83,23 +85,23 @@ impl Ledger {
 }
 
 impl Messages {
-    /// Takes everything personal out of the row that was read as `row`. What waits will not go out; what a sender has in its hands may.
-    pub async fn erase(&self, row: &Message, now: Timestamp) -> anyhow::Result<()> {
+    /// Takes everything personal out of the row that was read as `row`. What waits will not go out; what a sender has in its hands may. Answers with what is left, for the books.
+    pub async fn erase(&self, row: &Message, now: Timestamp) -> anyhow::Result<Message> {
         let mut row = row.clone();
         for _ in 0..TRIES {
             if row.erased_at.is_some() {
-                return Ok(());
+                return Ok(row);
             }
             match self.erase_as_read(&row, now).await? {
-                None => return Ok(()),
-                Some(changed) => row = changed,
+                ControlFlow::Break(left) => return Ok(left),
+                ControlFlow::Continue(changed) => row = changed,
             }
         }
         bail!("others kept changing a row of {} while it was to be erased", self.table)
     }
 
-    /// Erases the row if it still is as it was read, else answers with what it is now.
-    async fn erase_as_read(&self, row: &Message, now: Timestamp) -> anyhow::Result<Option<Message>> {
+    /// Erases the row if it still is as it was read and breaks with what is left; else goes on with what it is now.
+    async fn erase_as_read(&self, row: &Message, now: Timestamp) -> anyhow::Result<ControlFlow<Message, Message>> {
         let change = [Change::Erased, Change::Abandoned].into_iter().find_map(|change| row.status.after(change));
         let status = change.unwrap_or(row.status);
         let erased = Message { status, ..row.clone() }.erased(now);
@@ -132,9 +134,12 @@ impl Messages {
             .send()
             .await;
         match updated.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(None),
-            // None at all: DynamoDB has forgotten it.
-            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item.map(|item| super::row(item, &self.table)).transpose(),
+            Ok(_) => Ok(ControlFlow::Break(erased)),
+            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => match failed.item {
+                Some(item) => Ok(ControlFlow::Continue(super::row(item, &self.table)?)),
+                // DynamoDB has forgotten it.
+                None => Ok(ControlFlow::Break(erased)),
+            },
             Err(error) => Err(error).with_context(|| format!("UpdateItem on {}", self.table)),
         }
     }

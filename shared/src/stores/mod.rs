@@ -2,12 +2,14 @@
 //!
 //! A conditional write is the lock here; nothing is read before it, and its outcome carries what the next step needs.
 
+mod admissions;
 mod codes;
 mod comparisons;
 mod leaving;
 mod limits;
 mod messages;
 mod opt_outs;
+mod paces;
 mod recipients;
 mod replies;
 mod verifications;
@@ -23,11 +25,13 @@ use aws_sdk_dynamodb::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value};
 
+pub use admissions::{Admissions, Admitted, Wish};
 pub use codes::{Asked, Asker, Codes, RESEND_GAP, Refusal, Why, id_of_number, ids_of};
 pub use comparisons::{Comparison, Comparisons, Stage};
 pub use limits::Limits;
 pub use messages::{Changed, Cursor, Due, DueCursor, DuePage, Messages, Notes, Page, Written};
 pub use opt_outs::OptOuts;
+pub use paces::Paces;
 pub use recipients::{Ledger, Recipients, Saved};
 pub use replies::{Begun, Place, Replies, Reply};
 pub use verifications::{Guess, Verifications};
@@ -47,11 +51,10 @@ pub struct Batch<T> {
 /// One `BatchGetItem` for the rows of `table` whose string key `key` is among `values`; none at all for no values. At most 100 values.
 async fn batch_get<T: DeserializeOwned>(client: &Client, table: &str, key: &str, values: Vec<String>) -> anyhow::Result<Batch<T>> {
     let Batch { found, unprocessed } = batch_items(client, table, key, values).await?;
-    let found = found.into_iter().map(|row| from_item(row).with_context(|| format!("a row of {table}"))).collect::<Result<_, _>>()?;
-    Ok(Batch { found, unprocessed })
+    Ok(Batch { found: found.into_iter().map(|item| row(item, table)).collect::<Result<_, _>>()?, unprocessed })
 }
 
-/// As [`batch_get`], before the rows are read.
+/// The same, for a table whose rows are of several types.
 async fn batch_items(client: &Client, table: &str, key: &str, values: Vec<String>) -> anyhow::Result<Batch<Item>> {
     if values.is_empty() {
         return Ok(Batch { found: Vec::new(), unprocessed: Vec::new() });

@@ -13,6 +13,7 @@ use axum::{
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use sms::{
+    books::day_key,
     consent::{Action, Method},
     erasure::{Erasure, Tenure, tenures, years_after},
     event::{UserId, message_id},
@@ -115,9 +116,11 @@ impl Api {
             try_join_all(codes.map(|message| self.verifications.delete(message.message_id))).await?;
             let phones = messages.iter().filter_map(|message| message.phone.clone()).collect::<BTreeSet<_>>();
             let limits = if messages.is_empty() { Vec::new() } else { ids_of(user, phones) };
-            try_join_all(limits.iter().map(|id| self.codes.limits.delete(id))).await?;
+            let days = messages.iter().filter_map(|message| day_key(message, message.reserved.as_ref()?)).collect::<BTreeSet<_>>();
+            try_join_all(limits.iter().chain(&days).map(|id| self.codes.limits.delete(id))).await?;
             // Last: a text that is clean leads to nothing any more.
-            try_join_all(messages.iter().map(|message| self.messages.erase(message, now))).await?;
+            let left = try_join_all(messages.iter().map(|message| self.messages.erase(message, now))).await?;
+            try_join_all(left.iter().map(|message| self.admissions.settle(message, now))).await?;
             match page.next {
                 Some(next) => after = Some(next),
                 None => return Ok(true),

@@ -108,7 +108,7 @@ async fn remains(stage: &Stage) -> String {
     for table in ["RecipientsTable", "MessagesTable", "VerificationsTable", "RepliesTable", "LimitsTable"] {
         for row in stage.rows(table).await {
             let kept = row["inbound_message_id"] == "stranger"
-                || row["limit_id"].as_str().is_some_and(|id| id.starts_with("number/") || id.starts_with("address/"));
+                || row["limit_id"].as_str().is_some_and(|id| ["number/", "hours/", "address/"].iter().any(|kind| id.starts_with(kind)));
             if !kept {
                 text += &row.to_string();
             }
@@ -326,11 +326,7 @@ async fn every_later_event_ends_at_the_recipient_gate_and_leaves_nothing() {
         related: None,
         content: Content::StreakAlert(StreakAlert { streak_count: 8, action_link: "https://allthrive.ai/secret".into() }),
     };
-    let rules = gates::Rules {
-        house: sms::text::House { link_domains: vec!["allthrive.ai".into()], support_contact: "support@allthrive.ai".into() },
-        prices: "US=8830".parse().expect("prices"),
-    };
-    let row = gates::decide(&event, Some(&mark), None, &rules, stage.now());
+    let row = gates::decide(&event, Some(&mark), None, &sms::books::Books::default(), &super::rules(), stage.now());
     let last = row.gates.last().expect("a gate");
     assert_eq!((row.status, last.gate, last.detail.as_deref()), (Status::Suppressed, Gate::Recipient, Some("the recipient was erased")));
     let text = serde_json::to_string(&row).expect("json");

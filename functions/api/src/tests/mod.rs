@@ -21,16 +21,19 @@ use jiff::{SignedDuration, Timestamp};
 use journeys::embedded::{Embedded, sdk};
 use serde_json::{Value, json};
 use sms::{
+    budget::Budget,
+    caps::Caps,
     closing::{Closing, Feedback},
     consent::Method,
     event::UserId,
     gates::Rules,
     message::Change,
+    money::MicroUsd,
     phone::PhoneNumber,
     queues::{Lanes, OptOutOrders},
     recipient::{Categories, Consent, Recipient},
     secrets::{RotatingSecret, Secret},
-    stores::{Codes, Ledger, Limits, Messages, Notes, OptOuts, Recipients, Replies, Verifications},
+    stores::{Admissions, Codes, Ledger, Limits, Messages, Notes, OptOuts, Recipients, Replies, Verifications},
     text::House,
     token::{Claims, Scope, TokenKeys},
     verification::CodeSecret,
@@ -46,6 +49,17 @@ const PHONE: &str = "+12025550101";
 
 fn start_of_time() -> Timestamp {
     "2026-11-23T10:00:00Z".parse().expect("instant")
+}
+
+/// What the house decides, as it is by default but for the night.
+fn rules() -> Rules {
+    Rules {
+        house: House { link_domains: vec!["allthrive.ai".into()], support_contact: "support@allthrive.ai".into() },
+        prices: "US=8830".parse().expect("prices"),
+        quiet_hours: None,
+        caps: Caps::default(),
+        budget: Budget { monthly: MicroUsd(1_000_000_000), promotional: None, transactional: None, kept_percent: 20 },
+    }
 }
 
 /// The api, and everything that it meets.
@@ -129,6 +143,7 @@ impl Stage {
             ledger: Ledger::new(dynamodb(), "ConsentsTable".into()),
             messages: Messages::new(dynamodb(), "MessagesTable".into()),
             replies: Replies::new(dynamodb(), "RepliesTable".into()),
+            admissions: Admissions::new(dynamodb(), "MessagesTable".into(), "LimitsTable".into()),
             verifications: verifications.clone(),
             codes: Codes { limits: Limits::new(dynamodb(), "LimitsTable".into()), verifications: verifications.clone(), per_hour: codes_per_hour },
             closing: Closing {
@@ -140,10 +155,7 @@ impl Stage {
             opt_out_orders: OptOutOrders::new(embedded.sqs.clone(), "http://queues/inbound".into()),
             code_secret: Secret::new(&vault, "codes".into()),
             token_keys: RotatingSecret::new(&vault, "tokens".into()),
-            rules: Rules {
-                house: House { link_domains: vec!["allthrive.ai".into()], support_contact: "support@allthrive.ai".into() },
-                prices: "US=8830".parse().expect("prices"),
-            },
+            rules: rules(),
             consent_retention_years: 4,
             clock: Box::new(move || *told.lock().expect("clock")),
         };

@@ -6,14 +6,18 @@ use jiff::{SignedDuration, Timestamp};
 use journeys::embedded::Embedded;
 use serde_json::{Value, json};
 use sms::{
+    budget::Budget,
+    caps::Caps,
     consent::Method,
     event::{UserId, message_id},
     gates::Rules,
     message::{Change, Status},
+    money::MicroUsd,
     opt_out::OptOut,
     queues::Lanes,
+    quiet_hours::SendingHours,
     recipient::{Categories, Consent, Recipient},
-    stores::{Codes, Limits, Messages, Notes, OptOuts, Recipients, Verifications},
+    stores::{Admissions, Codes, Limits, Messages, Notes, OptOuts, Recipients, Verifications},
     text::House,
 };
 
@@ -45,6 +49,7 @@ impl Stage {
             recipients: Recipients::new(dynamodb(), "RecipientsTable".into()),
             opt_outs: OptOuts::new(dynamodb(), "OptOutsTable".into()),
             messages: Messages::new(dynamodb(), "MessagesTable".into()),
+            admissions: Admissions::new(dynamodb(), "MessagesTable".into(), "LimitsTable".into()),
             codes: Codes {
                 limits: Limits::new(dynamodb(), "LimitsTable".into()),
                 verifications: Verifications::new(dynamodb(), "VerificationsTable".into()),
@@ -54,6 +59,9 @@ impl Stage {
             rules: Rules {
                 house: House { link_domains: vec!["allthrive.ai".into()], support_contact: "support@allthrive.ai".into() },
                 prices: "US=8830".parse().expect("prices"),
+                quiet_hours: None,
+                caps: Caps::default(),
+                budget: Budget { monthly: MicroUsd(1_000_000_000), promotional: None, transactional: None, kept_percent: 20 },
             },
         };
         Self { embedded, producer }
@@ -133,7 +141,7 @@ fn refusal(row: &Value) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_batch_of_ten_costs_two_reads_a_write_each_and_one_batch_a_lane() {
+async fn a_batch_of_ten_costs_three_reads_one_write_and_one_batch_a_lane() {
     let stage = Stage::set().await.with(ada()).await.with(Recipient { user_id: user("bob"), ..ada() }).await;
     let mut events = (0..5).map(|n| invitation(&format!("i{n}"), "ada")).collect::<Vec<_>>();
     events.extend((0..4).map(|n| alert(&format!("s{n}"), "bob")));
@@ -141,8 +149,8 @@ async fn a_batch_of_ten_costs_two_reads_a_write_each_and_one_batch_a_lane() {
     assert!(stage.admit(&events).await.iter().all(Result::is_ok));
     let calls = stage.embedded.calls.take();
     let count = |operation: &str| calls.iter().filter(|call| call.ends_with(operation)).count();
-    assert_eq!((count(".BatchGetItem"), count(".PutItem"), count(".SendMessageBatch")), (2, 10, 2), "{calls:?}");
-    assert_eq!(calls.len(), 14, "{calls:?}");
+    assert_eq!((count(".BatchGetItem"), count(".TransactWriteItems"), count(".SendMessageBatch")), (3, 1, 2), "{calls:?}");
+    assert_eq!(calls.len(), 6, "{calls:?}");
     assert_eq!((stage.embedded.queues.bodies("urgent").len(), stage.embedded.queues.bodies("bulk").len()), (4, 5));
 }
 
@@ -165,6 +173,10 @@ async fn an_admitted_event_has_a_row_with_every_gate_in_order() {
         "offline",
         "expiry",
         "content",
+        "quiet_hours",
+        "user_daily_cap",
+        "carrier_hourly_cap",
+        "budget",
     ];
     assert_eq!(gates, order);
     assert_eq!(refusal(&row), (String::new(), "pending".into()));
@@ -341,4 +353,29 @@ async fn of_an_event_for_an_erased_person_nothing_is_kept_but_that_it_came() {
     assert_eq!(row["gates"].as_array().and_then(|gates| gates.last()).expect("a gate")["gate"], "recipient");
     assert!(!row.to_string().contains("\"ada\"") && row["phone"].is_null() && row["body"].is_null(), "{row}");
     assert!(stage.jobs().is_empty());
+}
+
+#[tokio::test]
+async fn a_promotional_text_at_night_is_held_until_the_morning_or_expired_if_that_is_too_late() {
+    let mut stage = Stage::set().await.with(Recipient { time_zone: Some("America/New_York".into()), ..ada() }).await;
+    stage.producer.rules.quiet_hours = Some(SendingHours::default());
+    let mut short = invitation("short", "ada");
+    short["expirytime"] = "2026-11-23T13:00:00Z".into();
+    // It is five in the morning there.
+    stage.admit(&[invitation("long", "ada"), short, alert("alert", "ada")]).await;
+
+    let held = stage.row("long").await;
+    assert_eq!(refusal(&held), (String::new(), "held".into()));
+    let release = held["release_at"].as_str().expect("a release").to_owned();
+    assert!(("2026-11-23T13:00:00.000Z".."2026-11-23T13:20:00.000Z").contains(&release.as_str()), "{release}");
+    let step = held["gates"].as_array().expect("gates").iter().find(|step| step["gate"] == "quiet_hours").expect("the gate");
+    assert_eq!(step["verdict"], "hold");
+    assert!(step["detail"].as_str().is_some_and(|why| why.contains("America/New_York (DC)") && why.contains(&release)), "{step}");
+
+    let expired = stage.row("short").await;
+    assert_eq!(refusal(&expired), ("quiet_hours".into(), "expired".into()));
+    assert_eq!(refusal(&stage.row("alert").await).1, "pending", "an alert is sent at any hour");
+    assert_eq!(stage.jobs(), [json!({"message_id": message_id("test", "alert")}).to_string()], "a held text is on no lane");
+    stage.admit(&[invitation("long", "ada")]).await;
+    assert_eq!(stage.jobs().len(), 1, "nor does a repeat put it there");
 }

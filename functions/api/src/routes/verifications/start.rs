@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -15,8 +15,9 @@ use sms::{
     moment,
     phone::PhoneNumber,
     recipient::Recipient,
-    stores::{Asked, Asker, RESEND_GAP, Why},
+    stores::{Asked, Asker, RESEND_GAP, Why, Wish},
 };
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::{
@@ -65,28 +66,44 @@ pub async fn start(
     }
     let recipient = api.recipients.get(user).await?;
     let opt_out = api.opt_outs.get(phone).await?;
-    let mut message = gates::decide(&wish(user, phone)?, recipient.as_ref(), opt_out.as_ref(), &api.rules, now);
+    let event = event(user, phone)?;
+    let wish = Wish { event: &event, recipient: recipient.as_ref(), opt_out: opt_out.as_ref() };
     let has_proven = recipient.as_ref().and_then(Recipient::verified_phone) == Some(phone);
-    let asker = Asker { user, phone, address: origin.ip, has_proven, is_sent: message.status == Status::Pending };
-    let verification = match api.codes.ask(&asker, message.message_id, random()?, now).await? {
-        Asked::Granted(verification) => *verification,
-        Asked::Refused(refusal) => {
-            // Of somebody who asks too often there is nothing to remember; of a prefix that is blocked there is.
-            if let (Why::Blocked(_), Some((gate, detail))) = (&refusal.why, refusal.gate()) {
-                gates::refuse(&mut message, gate, detail);
-                api.send(message).await?;
+    let (asked, random) = (OnceCell::new(), random()?);
+    let ask = async |_, mut message: Message| {
+        let asker = Asker { user, phone, address: origin.ip, has_proven, is_sent: message.status == Status::Pending };
+        match asked.get_or_try_init(|| api.codes.ask(&asker, message.message_id, random, now)).await? {
+            Asked::Granted(verification) => message.useful_until = message.useful_until.min(verification.valid_until),
+            Asked::Refused(refusal) => match (&refusal.why, refusal.gate()) {
+                (Why::Blocked(_), Some((gate, detail))) => gates::refuse(&mut message, gate, detail),
+                // Of somebody who asks too often there is nothing to remember; of a prefix that is blocked there is.
+                _ => bail!("too many codes"),
+            },
+        }
+        Ok(message)
+    };
+    let row = api.admit(wish, now, ask).await;
+    let verification = match asked.into_inner() {
+        Some(Asked::Granted(verification)) => verification,
+        Some(Asked::Refused(refusal)) => {
+            if matches!(refusal.why, Why::Blocked(_)) {
+                row?;
             }
             return Err(Problem::until(Kind::TooManyCodes, refusal.wait));
         }
+        None => return Err(row.err().unwrap_or_else(|| anyhow!("nobody asked for a code")).into()),
     };
-    message.useful_until = message.useful_until.min(verification.valid_until);
-    api.send_code(message).await?;
+    let row = row?;
+    // Also if nothing is to be sent: the sender drops such a job, and how long the answer took does not tell who said stop.
+    if let Some((_, error)) = api.lanes.enqueue(&[(row.message_id, row.lane)]).await.pop() {
+        return Err(error.into());
+    }
     let verification_id = verification.repeats.unwrap_or(verification.verification_id);
     Ok((StatusCode::ACCEPTED, Json(Started { verification_id, expires_at: verification.valid_until, resend_after: now + RESEND_GAP })))
 }
 
 /// What the main app could have published to the same end; its id is the message's.
-fn wish(user: &UserId, phone: &PhoneNumber) -> anyhow::Result<Event> {
+fn event(user: &UserId, phone: &PhoneNumber) -> anyhow::Result<Event> {
     Ok(Event {
         source: "sms/verifications".to_owned(),
         id: Uuid::from_bytes(random()?).to_string(),
@@ -103,17 +120,4 @@ fn random() -> anyhow::Result<[u8; 16]> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| anyhow!("no random numbers: {error}"))?;
     Ok(bytes)
-}
-
-impl Api {
-    /// Writes the row and puts it on its lane, as is done of every text; here also if nothing is to be sent. The sender drops such a job, and how long the answer
-    /// took does not tell who said stop.
-    async fn send_code(&self, message: Message) -> anyhow::Result<()> {
-        let (id, lane, is_sent) = (message.message_id, message.lane, message.status == Status::Pending);
-        self.send(message).await?;
-        if !is_sent && let Some((_, error)) = self.lanes.enqueue(&[(id, lane)]).await.pop() {
-            return Err(error);
-        }
-        Ok(())
-    }
 }
