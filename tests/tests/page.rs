@@ -17,6 +17,8 @@ async fn a_newcomer_publishes_reads_stops_and_sees_why_the_next_is_not_sent() ->
     let stack = Stack::open().await?;
     let browser = Browser::open().await?;
     browser.client.goto(&stack.console).await?;
+    // Others may have made more people than a page shows.
+    browser.client.find(Locator::Css("#search")).await?.send_keys("u40").await?;
     browser.find("person-u40").await?.click().await?;
 
     publish(&browser, "battle_invitation", "u40").await?;
