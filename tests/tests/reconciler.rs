@@ -60,10 +60,10 @@ async fn texts(stack: &Stack, n: u32) -> anyhow::Result<usize> {
 #[tokio::test]
 async fn within_a_minute_the_schedule_finds_what_was_lost_left_in_doubt_or_held() -> anyhow::Result<()> {
     let stack = Stack::open().await?;
-    let doubtful_alert = left(&stack, 40, alert()?, Status::Sending).await?;
-    let doubtful_invitation = left(&stack, 41, invitation(), Status::Sending).await?;
-    let lost = left(&stack, 42, invitation(), Status::Pending).await?;
-    let held = left(&stack, 43, invitation(), Status::Held).await?;
+    let doubtful_alert = left(&stack, 25, alert()?, Status::Sending).await?;
+    let doubtful_invitation = left(&stack, 26, invitation(), Status::Sending).await?;
+    let lost = left(&stack, 27, invitation(), Status::Pending).await?;
+    let held = left(&stack, 28, invitation(), Status::Held).await?;
 
     assert_eq!(row_in(&stack, doubtful_invitation, Status::Unknown).await?.attempts, 1);
     assert_eq!(row_in(&stack, doubtful_alert, Status::Delivered).await?.attempts, 2);
@@ -73,7 +73,7 @@ async fn within_a_minute_the_schedule_finds_what_was_lost_left_in_doubt_or_held(
 
     // The rounds that come by while all this is waited for find nothing more to do.
     assert_eq!(stack.messages().get(doubtful_invitation).await?.map(|row| row.status), Some(Status::Unknown));
-    let sent = [texts(&stack, 40).await?, texts(&stack, 41).await?, texts(&stack, 42).await?, texts(&stack, 43).await?];
+    let sent = [texts(&stack, 25).await?, texts(&stack, 26).await?, texts(&stack, 27).await?, texts(&stack, 28).await?];
     assert_eq!(sent, [1, 0, 1, 1]);
     Ok(())
 }
