@@ -1,0 +1,154 @@
+"""How long codes take while bulk texts wait: publishes BULK invitations, and then, over a minute, CODES codes.
+
+Runs against the stack that STACK_FILE describes (`make bench-lanes` starts one of its own at PARTS_PER_SECOND=3) and
+prints the distribution of the time from publishing to the phone, what bulk kept of the rate, and how many calls AWS
+throttled. Nothing here is a pass or a fail but this: every code arrives, once.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+import urllib.request
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from pathlib import Path
+
+import boto3
+
+# As many prefixes as codes, so that no guard takes them for a fraud against one.
+AREA_CODES = [201, 202, 203, 205, 206, 207, 208, 209, 210, 212, 213, 214, 215, 216, 217, 218, 219, 224, 225, 228, 229, 231, 234, 239, 240,
+              248, 251, 252, 253, 254, 256, 260, 262, 267, 269, 270, 276, 281, 301, 302, 303, 304, 305, 307, 308, 309, 310, 312, 313, 314]
+
+
+def main():
+    arguments = parse()
+    stack = json.loads(Path(os.environ["STACK_FILE"]).read_text())
+    console, queue = stack["console"], stack["outputs"]["EventsQueueUrl"]
+    sqs = boto3.client("sqs")
+    faults(console, arguments.parts_per_second)
+
+    print(f"publishing {arguments.bulk} invitations", flush=True)
+    bulk = [event("battle_invitation", f"u{n}", {"inviter_name": "Ada", "battle_topic": "Haiku duel", "invitation_link": "https://allthrive.ai/b/9"})
+            for n in range(1, arguments.bulk + 1)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda some: publish(sqs, queue, some), chunks(bulk, 10)))
+    waiting = wait_for_lane(sqs, stack["outputs"], arguments.bulk, console)
+
+    print(f"{waiting} wait in the bulk lane; {arguments.codes} codes over {arguments.seconds} s", flush=True)
+    request("DELETE", f"{console}/stats")
+    began = time.time()
+    published = {}
+    for n in range(arguments.codes):
+        pause = began + n * arguments.seconds / arguments.codes - time.time()
+        time.sleep(max(pause, 0))
+        phone = f"+1{AREA_CODES[n % len(AREA_CODES)]}555{100 + n:04}"
+        code = event("phone_verification", f"lanes-{n}", {"phone": phone})
+        published[phone] = time.time()
+        publish(sqs, queue, [code])
+        progress(n + 1, arguments.codes)
+    time.sleep(max(began + arguments.seconds - time.time(), 0))
+    stats = request("GET", f"{console}/stats")
+    ended = time.time()
+    arrived = {phone: wait_for_text(console, phone) for phone in published}
+    took = sorted(at[0] - published[phone] for phone, at in arrived.items() if at)
+    report(arguments, stats, took, ended - began, sum(at[0] <= ended for at in arrived.values() if at))
+    wrong = [len(at) for at in arrived.values() if len(at) != 1]
+    if wrong:
+        sys.exit(f"{len(wrong)} phones did not get exactly one code: {sorted(set(wrong))} texts")
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bulk", type=int, default=2000, help="invitations, one a person (default: %(default)s)")
+    parser.add_argument("--codes", type=int, default=50, help="codes (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=60, help="over which the codes are asked for (default: %(default)s)")
+    parser.add_argument("--parts-per-second", type=int, default=3, help="what the simulator lets through (default: %(default)s)")
+    return parser.parse_args()
+
+
+def event(kind, user_id, data):
+    return {"specversion": "1.0", "id": str(uuid.uuid4()), "source": "bench/lanes", "type": f"com.allthrive.sms.{kind}.v1",
+            "time": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), "datacontenttype": "application/json", "data": {"user_id": user_id, **data}}
+
+
+def publish(sqs, queue, events):
+    entries = [{"Id": str(n), "MessageBody": json.dumps(one)} for n, one in enumerate(events)]
+    failed = sqs.send_message_batch(QueueUrl=queue, Entries=entries).get("Failed")
+    if failed:
+        sys.exit(f"the events queue refused {len(failed)} events")
+
+
+def chunks(items, size):
+    return [items[start:start + size] for start in range(0, len(items), size)]
+
+
+def wait_for_lane(sqs, outputs, wanted, console):
+    """Until every invitation was decided: as many are in the lane as were not sent yet."""
+    deadline = time.monotonic() + 600
+    while True:
+        events = depth(sqs, outputs["EventsQueueUrl"])
+        lane = depth(sqs, outputs["BulkQueueUrl"])
+        progress(wanted - events, wanted)
+        if events == 0:
+            return lane
+        if time.monotonic() > deadline:
+            sys.exit(f"after ten minutes {events} events are still not decided: see the producer's log")
+        time.sleep(1)
+
+
+def depth(sqs, url):
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
+    return sum(int(count) for count in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values())
+
+
+def wait_for_text(console, phone):
+    """When texts came to the phone; none if there was none within a minute."""
+    deadline = time.monotonic() + 60
+    while True:
+        texts = request("GET", f"{console}/phones/{phone.replace('+', '%2B')}/messages")
+        at = [datetime.fromisoformat(text["at"]).timestamp() for text in texts if text["direction"] == "to_person"]
+        if at or time.monotonic() > deadline:
+            return at
+        time.sleep(0.2)
+
+
+def report(arguments, stats, took, seconds, codes_in_time):
+    throttled = stats["rejected"].get("ThrottlingException", 0)
+    others = {name: count for name, count in stats["rejected"].items() if name != "ThrottlingException"}
+    # Both kinds of text are of one part here.
+    left = arguments.parts_per_second * seconds - codes_in_time
+    kept = stats["accepted"] - codes_in_time
+    at = lambda share: took[min(int(share * len(took)), len(took) - 1)] if took else float("nan")
+    print()
+    print("| figure | measured |")
+    print("|---|---|")
+    print(f"| codes that arrived | {len(took)} of {arguments.codes} |")
+    print(f"| published to phone, p50 / p95 / p99 / longest | {at(.5):.2f} / {at(.95):.2f} / {at(.99):.2f} / {at(1):.2f} s |")
+    print(f"| bulk texts sent, of what codes left of the rate | {kept} of {left:.0f}: {100 * kept / left:.1f} % |")
+    print(f"| calls throttled | {throttled} of {stats['calls']}: {100 * throttled / max(stats['calls'], 1):.2f} % |")
+    if others:
+        print(f"| calls refused otherwise | {others} |")
+
+
+def faults(console, parts_per_second):
+    request("PUT", f"{console}/faults", {"parts_per_second": parts_per_second})
+
+
+def request(method, url, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    call = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(call, timeout=30) as answer:
+        content = answer.read()
+    return json.loads(content) if content else None
+
+
+def progress(done, of):
+    if sys.stderr.isatty():
+        print(f"\r{done} of {of}", end="\n" if done >= of else "", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
