@@ -24,6 +24,25 @@ pub struct Size {
     pub parts: u32,
 }
 
+/// A way to fewer message parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Saving {
+    /// Without these characters, each with its place counted from 1, it would be in GSM-7 and have so many parts.
+    Plain {
+        /// What GSM-7 lacks.
+        characters: Vec<(char, usize)>,
+        /// The parts without them.
+        parts: u32,
+    },
+    /// With so many characters less it would have so many parts.
+    Shorter {
+        /// How many characters.
+        by: usize,
+        /// The parts then.
+        parts: u32,
+    },
+}
+
 /// The longest text that AWS sends, in GSM-7 septets (10 parts) and in UCS-2 units (see [`Size::is_sendable`]).
 pub const LONGEST: (usize, usize) = (1530, 630);
 
@@ -61,6 +80,27 @@ impl Size {
     }
 }
 
+/// What would make `text` cheaper, if anything: the characters that keep it out of GSM-7, and how many characters too many it has for one part less.
+#[must_use]
+pub fn savings(text: &str) -> Vec<Saving> {
+    let size = Size::of(text);
+    let replaced = text.chars().map(|c| if septets(c).is_some() { c } else { '?' }).collect::<String>();
+    let plain = Size::of(&replaced);
+    let mut savings = Vec::new();
+    if plain.parts < size.parts {
+        let strange = text.chars().enumerate().filter(|(_, c)| septets(*c).is_none());
+        savings.push(Saving::Plain { characters: strange.map(|(at, c)| (c, at + 1)).collect(), parts: plain.parts });
+    }
+    if size.parts > 1 {
+        let characters = text.chars().collect::<Vec<_>>();
+        let fits = |kept: &usize| Size::of(&characters[..*kept].iter().collect::<String>()).parts < size.parts;
+        if let Some(kept) = (0..characters.len()).rev().find(fits) {
+            savings.push(Saving::Shorter { by: characters.len() - kept, parts: size.parts - 1 });
+        }
+    }
+    savings
+}
+
 /// The septets of a character in GSM-7, or `None` if GSM-7 lacks it.
 #[must_use]
 pub fn septets(c: char) -> Option<usize> {
@@ -91,7 +131,22 @@ fn parts(widths: impl Iterator<Item = usize> + Clone, single: usize, split: usiz
 
 #[cfg(test)]
 mod tests {
-    use super::{Encoding, Size};
+    use super::{Encoding, Saving, Size, savings};
+
+    #[test]
+    fn what_would_be_cheaper_is_cheaper_by_just_so_much() {
+        assert_eq!(savings(&"a".repeat(160)), []);
+        assert_eq!(savings(&"a".repeat(163)), [Saving::Shorter { by: 3, parts: 1 }]);
+        let curly = format!("{}’{}", "a".repeat(99), "b".repeat(20));
+        assert_eq!(savings(&curly), [Saving::Plain { characters: vec![('’', 100)], parts: 1 }, Saving::Shorter { by: 21, parts: 1 }]);
+        assert_eq!(savings("’"), [], "one part is one part");
+        let shorter = |text: &str, by: usize| Size::of(&text[..text.len() - by]).parts;
+        for length in [161, 306, 307, 400, 612] {
+            let text = "c".repeat(length);
+            let [Saving::Shorter { by, parts }] = savings(&text)[..] else { panic!("{length}") };
+            assert_eq!((shorter(&text, by), shorter(&text, by - 1)), (parts, parts + 1), "{length}");
+        }
+    }
 
     #[test]
     fn the_counts_of_the_user_guide_and_of_every_boundary() {

@@ -23,6 +23,7 @@ use crate::{
     books::{Books, day_key},
     budget::{self, Budget, CLOSED_FOR, Reserved, Spent},
     caps::{Caps, Day, Hours},
+    costs::{self, DayCosts, Figures, MonthCosts},
     event::Event,
     gates::{self, Rules},
     kind::Class,
@@ -304,7 +305,10 @@ impl Admissions {
             .expression_attribute_values(":change", attribute(change)?)
             .expression_attribute_values(":price", attribute(bill.price)?)
             .expression_attribute_values(":forget", attribute((now + budget::KEPT).as_second())?);
-        let items = vec![TransactWriteItem::builder().update(mark.build()?).build(), TransactWriteItem::builder().update(book.build()?).build()];
+        let mut items = vec![TransactWriteItem::builder().update(mark.build()?).build(), TransactWriteItem::builder().update(book.build()?).build()];
+        if let Some(figures) = costs::figures(row, bill) {
+            items.push(self.add_to_day(row, figures, now)?);
+        }
         for attempt in 0..TRIES {
             match self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await.map_err(SdkError::into_service_error) {
                 Ok(_) => return Ok(()),
@@ -314,6 +318,45 @@ impl Admissions {
             }
         }
         anyhow::bail!("others were faster {TRIES} times")
+    }
+
+    /// Adds a text to what its day has cost.
+    fn add_to_day(&self, row: &Message, figures: Figures, now: Timestamp) -> anyhow::Result<TransactWriteItem> {
+        let attributes = costs::attributes(row.kind(), figures);
+        let added = (0..attributes.len()).map(|n| format!("#a{n} :a{n}")).collect::<Vec<_>>().join(", ");
+        let mut update = self
+            .update_limit(costs::key_of(row))
+            .update_expression(format!("SET expires_at = :forget ADD {added}"))
+            .expression_attribute_values(":forget", attribute((now + budget::KEPT).as_second())?);
+        for (n, (name, amount)) in attributes.into_iter().enumerate() {
+            update = update.expression_attribute_names(format!("#a{n}"), name).expression_attribute_values(format!(":a{n}"), attribute(amount)?);
+        }
+        Ok(TransactWriteItem::builder().update(update.build()?).build())
+    }
+
+    /// What `wish` would be decided to if it came at `now`. Nothing is written.
+    pub async fn foresee(&self, wish: Wish<'_>, rules: &Rules, now: Timestamp) -> anyhow::Result<Message> {
+        let books = self.books(&[&wish], rules, now).await?;
+        Ok(gates::decide(wish.event, wish.recipient, wish.opt_out, &books, rules, now))
+    }
+
+    /// What `month`, such as `2026-11`, has cost, by one read.
+    pub async fn costs(&self, month: &str) -> anyhow::Result<MonthCosts> {
+        let keys = costs::keys(month).into_iter().chain([Spent::key(month)]).collect();
+        let batch = batch_items(&self.client, &self.limits, "limit_id", keys).await?;
+        anyhow::ensure!(batch.unprocessed.is_empty(), "DynamoDB did not get to {} rows of {}", batch.unprocessed.len(), self.limits);
+        let mut month = MonthCosts { spent: Spent::new(Spent::key(month)), days: BTreeMap::new() };
+        for mut item in batch.found {
+            let is_book = item.get("limit_id").is_some_and(|id| id.as_s().is_ok_and(|id| *id == month.spent.limit_id));
+            if is_book {
+                month.spent = row(item, &self.limits)?;
+            } else {
+                item.remove("expires_at");
+                let day: DayCosts = row(item, &self.limits)?;
+                month.days.insert(day.day().to_owned(), day.by_kind());
+            }
+        }
+        Ok(month)
     }
 
     /// Takes a text off the caps. What is not there, or not any more, is no error.

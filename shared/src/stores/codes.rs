@@ -207,6 +207,20 @@ impl Codes {
         Ok(Asked::Refused(Refusal { why: Why::Crowd, wait: SignedDuration::from_secs(1) }))
     }
 
+    /// Why [`Self::ask`] would refuse `asker` at `now`, but for the breaker. Nothing is counted.
+    pub async fn foresee(&self, asker: &Asker<'_>, message_id: Uuid, now: Timestamp) -> anyhow::Result<Option<Refusal>> {
+        let limits = asker.limits();
+        let tallies = self.limits.read(&limits.iter().map(|(id, ..)| id.clone()).collect::<Vec<_>>()).await?;
+        if tallies[0].message_id == Some(message_id) {
+            return Ok(None);
+        }
+        if let Some(refusal) = refusal(&tallies, &limits, now) {
+            return Ok(Some(refusal));
+        }
+        let block = self.foresee_block(asker, now).await?;
+        Ok(block.map(|(block, _)| Refusal { wait: block.blocked_until.duration_since(now), why: Why::Blocked(block) }))
+    }
+
     /// A code came back. For who used it up, and nobody else: each counts once.
     pub async fn came_back(&self, verification: &Verification) -> anyhow::Result<()> {
         self.limits.convert(conversion::prefix(&verification.phone), verification.created_at, Count { asked: 0, back: 1 }).await
@@ -248,22 +262,29 @@ impl Codes {
         Ok(Asked::Granted(Box::new(fresh)))
     }
 
-    /// The block of the number's prefix, old or new.
-    async fn block(&self, asker: &Asker<'_>, now: Timestamp) -> anyhow::Result<Option<Block>> {
+    /// The block of the number's prefix, and its figures if it is to begin now.
+    async fn foresee_block(&self, asker: &Asker<'_>, now: Timestamp) -> anyhow::Result<Option<(Block, Option<Count>)>> {
         if asker.has_proven {
             return Ok(None);
         }
         let prefix = conversion::prefix(asker.phone);
         if let Some(block) = self.limits.blocked(prefix, now).await? {
-            return Ok(Some(block));
+            return Ok(Some((block, None)));
         }
         let (recent, past) = self.limits.conversion(prefix, now).await?;
         if !conversion::has_collapsed(recent, past) {
             return Ok(None);
         }
-        let block = Block::new(prefix, recent, now);
-        if self.limits.block(&block, now).await? {
-            error!(prefix, codes.asked = recent.asked, codes.back = recent.back, "conversion collapsed: the prefix is blocked");
+        Ok(Some((Block::new(prefix, recent, now), Some(recent))))
+    }
+
+    /// The block of the number's prefix, old or new.
+    async fn block(&self, asker: &Asker<'_>, now: Timestamp) -> anyhow::Result<Option<Block>> {
+        let Some((block, begins)) = self.foresee_block(asker, now).await? else { return Ok(None) };
+        if let Some(recent) = begins
+            && self.limits.block(&block, now).await?
+        {
+            error!(prefix = block.prefix(), codes.asked = recent.asked, codes.back = recent.back, "conversion collapsed: the prefix is blocked");
             metrics::emit(now, "ConversionCollapsed", Unit::Count, 1.0, &[]);
         }
         Ok(Some(block))
