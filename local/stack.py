@@ -341,8 +341,8 @@ def warm(aws):
     """Calls every function that a queue feeds, with nothing to do, and the reconciler, so that the first text need not wait for their start."""
     functions = cloud.client(cloud.local_session(), "lambda", aws)
     mappings = functions.list_event_source_mappings()["EventSourceMappings"]
-    fed = {mapping["FunctionArn"].rpartition(":")[2] for mapping in mappings}
-    for name in sorted(fed | {f"{STACK_NAME}-reconciler"}):
+    fed = {mapping["FunctionArn"] for mapping in mappings}
+    for name in sorted(fed | {f"{STACK_NAME}-reconciler:live"}):
         answer = functions.invoke(FunctionName=name, Payload=b'{"Records":[]}')
         if "FunctionError" in answer:
             reason = json.loads(answer["Payload"].read()).get("errorMessage", "no reason given")
