@@ -31,13 +31,15 @@ PATIENCE_SECONDS = 60
 # Link-time optimisation makes a function a quarter smaller, and its build six times as long after a change.
 QUICK_BUILD = {"CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16"}
 
+MONTHLY_BUDGET = 1_000_000_000  # a thousand dollars that nobody pays, in micro-USD
+
 # What is different from production: no AWS::SMSVOICE resources and no TLS in the emulator, nothing worth keeping, and play money.
 LOCAL_PARAMETERS = [
     "SmsVoice=none",
     "RequireTls=false",
     "DeletionProtection=false",
     "LogRetentionDays=1",
-    "MonthlyBudget=1000000000",  # a thousand dollars that nobody pays
+    f"MonthlyBudget={MONTHLY_BUDGET}",
 ]
 
 
@@ -313,6 +315,11 @@ def simulator_environment(known):
         "MESSAGES_TABLE": outputs["MessagesTable"],
         "VERIFICATIONS_TABLE": outputs["VerificationsTable"],
         "REPLIES_TABLE": outputs["RepliesTable"],
+        "LIMITS_TABLE": outputs["LimitsTable"],
+        "URGENT_QUEUE_URL": outputs["UrgentQueueUrl"],
+        "BULK_QUEUE_URL": outputs["BulkQueueUrl"],
+        "DEAD_LETTER_QUEUE_URL": outputs["DeadLetterQueueUrl"],
+        "MONTHLY_BUDGET": str(MONTHLY_BUDGET),
     }
 
 
