@@ -7,6 +7,7 @@ What it changed for that it changes back.
 import argparse
 import json
 import random
+import re
 import time
 import uuid
 from contextlib import ExitStack
@@ -40,7 +41,7 @@ def main():
     if not stack.is_local:
         raise Fault("Alarms are rung on a local stack only: leave STACK= away.")
     local = Local(stack)
-    threshold, comparison = local.alarm(arguments.alarm)
+    threshold, comparison = alarm((cloud.ROOT / "template.yaml").read_text(), arguments.alarm)
     with ExitStack() as undo:
         measured = BELLS[arguments.alarm](local, undo)
     words, rings = COMPARISONS[comparison]
@@ -68,13 +69,6 @@ class Local:
 
     def simulator(self):
         return cloud.client(self.stack.session, "pinpoint-sms-voice-v2", self.stack.console)
-
-    def alarm(self, name):
-        """Its threshold and how it compares, as they were deployed."""
-        found = self.client("cloudformation").describe_stack_resource(StackName=self.stack.name, LogicalResourceId=name)
-        name = found["StackResourceDetail"]["PhysicalResourceId"]
-        alarm = self.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
-        return alarm["Threshold"], alarm["ComparisonOperator"]
 
     def parameter(self, name):
         described = self.client("cloudformation").describe_stacks(StackName=self.stack.name)["Stacks"][0]
@@ -115,6 +109,14 @@ class Local:
         url = self.stack.outputs[output]
         names = ["ApproximateNumberOfMessages"]
         return int(self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"][names[0]])
+
+
+def alarm(template, name):
+    """Its threshold and how it compares. From the template, since the emulator knows no metric math and has not every alarm."""
+    _, _, rest = template.partition(f"\n  {name}:\n    Type: AWS::CloudWatch::Alarm\n")
+    block = re.split(r"\n  \S", rest, maxsplit=1)[0]
+    threshold, comparison = (re.search(rf"^      {key}: (\S+)", block, re.MULTILINE) for key in ("Threshold", "ComparisonOperator"))
+    return float(threshold[1]), comparison[1]
 
 
 def metrics(messages, name, began):

@@ -31,6 +31,13 @@ class Alarms(unittest.TestCase):
         self.assertEqual(ring.delivery_rate(delivered=0, undelivered=19), 100)
         self.assertEqual(ring.delivery_rate(delivered=5, undelivered=15), 25)
 
+    def test_the_threshold_is_that_of_the_alarm_itself(self):
+        template = (ROOT / "template.yaml").read_text()
+        known = {name: ring.alarm(template, name) for name in ring.BELLS}
+        self.assertEqual(known["UrgentLaneSlow"], (10, "GreaterThanThreshold"))
+        self.assertEqual(known["DeliveryDropped"], (80, "LessThanThreshold"))
+        self.assertEqual(known["ReconcilerStopped"], (1, "LessThanThreshold"))
+
     def test_every_comparison_of_the_template_is_known(self):
         operators = set(re.findall(r"ComparisonOperator: (\w+)", (ROOT / "template.yaml").read_text()))
         self.assertEqual(operators, set(ring.COMPARISONS))

@@ -33,10 +33,11 @@ QUICK_BUILD = {"CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_CODEGE
 
 MONTHLY_BUDGET = 1_000_000_000  # a thousand dollars that nobody pays, in micro-USD
 
-# What is different from production: no AWS::SMSVOICE resources and no TLS in the emulator, nothing worth keeping, and play money.
+# What is different from production: no AWS::SMSVOICE resources, no TLS and no metric math in the emulator, nothing worth keeping, and play money.
 LOCAL_PARAMETERS = [
     "SmsVoice=none",
     "RequireTls=false",
+    "MetricMath=false",
     "DeletionProtection=false",
     "LogRetentionDays=1",
     f"MonthlyBudget={MONTHLY_BUDGET}",
