@@ -9,7 +9,7 @@ TYPE ?= battle_invitation
 dry_run = $(if $(filter-out 0,$(DRY_RUN)),--dry-run)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt deploy redrive send-test consent-proof bench-lanes schemas deny deny-advisories clean
+.PHONY: help run test check fmt deploy redrive ring send-test consent-proof bench-lanes schemas deny deny-advisories clean
 
 help: ## what there is to make
 	@echo "make …"
@@ -46,6 +46,10 @@ consent-proof: ## write what proves a person's consents, texts and replies on on
 redrive: ## send dead letters back to where they came from (DRY_RUN=1 lists them, STACK=… AWS_PROFILE=…)
 	$(call tools_for,cloud)
 	@$(cloud) local/redrive.py $(dry_run)
+
+ring: ## make what an alarm is about happen on the running local stack (ALARM=DeadLetters; without one, lists them)
+	$(call tools_for,cloud)
+	@$(cloud) local/ring.py $(ALARM)
 
 deploy: ## build for AWS and deploy to the account of AWS_PROFILE=…
 	$(call tools_for,rust cloud sam)

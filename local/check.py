@@ -50,6 +50,7 @@ def parts():
                 [*CARGO_TESTS, "--package=journeys", "--test=template"],
             ],
         ),
+        Part("unit tests of local/", [[str(CLOUD_BIN / "python"), "-B", "-m", "unittest", "discover", "--start-directory=local", "--pattern=*_test.py"]]),
         Part("unit and edge tests", [[*CARGO_TESTS, "--workspace", "--exclude=journeys"]]),
         Part(
             "journeys on the deployed local stack",

@@ -34,6 +34,7 @@ class Stack:
     outputs: dict
     session: boto3.Session
     endpoint: str | None = None
+    console: str | None = None
 
     @property
     def is_local(self):
@@ -95,7 +96,7 @@ def local():
             "or name a deployed one with STACK=… AWS_PROFILE=…."
         )
     known = json.loads(path.read_text())
-    return Stack(STACK_NAME, f"this machine ({known['aws']})", known["outputs"], local_session(), known["aws"])
+    return Stack(STACK_NAME, f"this machine ({known['aws']})", known["outputs"], local_session(), known["aws"], known["console"])
 
 
 def deployed(name):

@@ -18,7 +18,7 @@ def main():
         raise Fault(f"{arguments.event or path.relative_to(ROOT)} does not exist: name a file with an event.")
     stack = cloud.find()
     answer = stack.client("lambda").invoke(
-        FunctionName=f"{stack.name}-{arguments.function}", Payload=path.read_bytes(), LogType="Tail"
+        FunctionName=f"{stack.name}-{arguments.function}", Qualifier="live", Payload=path.read_bytes(), LogType="Tail"
     )
     print(base64.b64decode(answer.get("LogResult", "")).decode(errors="replace").rstrip())
     print(json.dumps(json.loads(answer["Payload"].read() or "null"), indent=2, ensure_ascii=False))

@@ -31,13 +31,16 @@ PATIENCE_SECONDS = 60
 # Link-time optimisation makes a function a quarter smaller, and its build six times as long after a change.
 QUICK_BUILD = {"CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16"}
 
-# What is different from production: no AWS::SMSVOICE resources and no TLS in the emulator, nothing worth keeping, and play money.
+MONTHLY_BUDGET = 1_000_000_000  # a thousand dollars that nobody pays, in micro-USD
+
+# What is different from production: no AWS::SMSVOICE resources, no TLS and no metric math in the emulator, nothing worth keeping, and play money.
 LOCAL_PARAMETERS = [
     "SmsVoice=none",
     "RequireTls=false",
+    "MetricMath=false",
     "DeletionProtection=false",
     "LogRetentionDays=1",
-    "MonthlyBudget=1000000000",  # a thousand dollars that nobody pays
+    f"MonthlyBudget={MONTHLY_BUDGET}",
 ]
 
 
@@ -313,6 +316,11 @@ def simulator_environment(known):
         "MESSAGES_TABLE": outputs["MessagesTable"],
         "VERIFICATIONS_TABLE": outputs["VerificationsTable"],
         "REPLIES_TABLE": outputs["RepliesTable"],
+        "LIMITS_TABLE": outputs["LimitsTable"],
+        "URGENT_QUEUE_URL": outputs["UrgentQueueUrl"],
+        "BULK_QUEUE_URL": outputs["BulkQueueUrl"],
+        "DEAD_LETTER_QUEUE_URL": outputs["DeadLetterQueueUrl"],
+        "MONTHLY_BUDGET": str(MONTHLY_BUDGET),
     }
 
 
@@ -341,8 +349,8 @@ def warm(aws):
     """Calls every function that a queue feeds, with nothing to do, and the reconciler, so that the first text need not wait for their start."""
     functions = cloud.client(cloud.local_session(), "lambda", aws)
     mappings = functions.list_event_source_mappings()["EventSourceMappings"]
-    fed = {mapping["FunctionArn"].rpartition(":")[2] for mapping in mappings}
-    for name in sorted(fed | {f"{STACK_NAME}-reconciler"}):
+    fed = {mapping["FunctionArn"] for mapping in mappings}
+    for name in sorted(fed | {f"{STACK_NAME}-reconciler:live"}):
         answer = functions.invoke(FunctionName=name, Payload=b'{"Records":[]}')
         if "FunctionError" in answer:
             reason = json.loads(answer["Payload"].read()).get("errorMessage", "no reason given")

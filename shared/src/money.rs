@@ -27,6 +27,14 @@ impl MicroUsd {
         Self(self.0 * i64::from(parts))
     }
 
+    /// As decimal dollars, to look at.
+    #[must_use]
+    pub fn in_usd(self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "nobody reckons with it")]
+        let micro_usd = self.0 as f64;
+        micro_usd / 1e6
+    }
+
     /// As `SendTextMessage.MaxPrice` wants it: dollars with at most five decimals, at most 99, rounded up so that the price itself passes.
     #[must_use]
     pub fn as_max_price(self) -> String {

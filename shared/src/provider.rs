@@ -25,6 +25,8 @@ use crate::{
 
 /// The longest that one call may take: a second to connect, and the rest to answer. The sender's own time-out leaves room for it.
 pub const LONGEST_CALL: Duration = Duration::from_secs(5);
+/// The reason of a call that was one too many for the account's rates.
+pub const THROTTLED: &str = "ThrottlingException";
 const LONGEST_CONNECT: Duration = Duration::from_secs(1);
 const LONGEST_READ: Duration = Duration::from_secs(4);
 
@@ -159,7 +161,7 @@ fn answer(said: Result<SendTextMessageOutput, SdkError<SendTextMessageError>>) -
 /// What a modelled exception means. Reasons, never texts: AWS promises the former.
 fn refusal(error: &SendTextMessageError, status: u16) -> Answer {
     match error {
-        SendTextMessageError::ThrottlingException(_) => Answer::NotAccepted("ThrottlingException".into()),
+        SendTextMessageError::ThrottlingException(_) => Answer::NotAccepted(THROTTLED.into()),
         // AWS may have taken the text before it stumbled.
         SendTextMessageError::InternalServerException(_) => Answer::Unanswered("InternalServerException".into()),
         SendTextMessageError::ConflictException(conflict) => Answer::Refused {

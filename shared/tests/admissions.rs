@@ -14,7 +14,9 @@ use sms::{
     content::{BattleInvitation, Content, SecurityAlert},
     event::{Event, UserId},
     gates::{Gate, Rules, Verdict},
+    kind::Kind,
     message::{Change, Message, Status},
+    metrics::{self, Metric},
     money::MicroUsd,
     quiet_hours::SendingHours,
     recipient::{Categories, Consent, Recipient},
@@ -255,6 +257,48 @@ async fn what_aws_has_closed_is_closed_for_everybody_and_opens_again() {
     assert_eq!(refused_by(&stage.admit(&alert("2", &ada), &ada).await), Some(Gate::Budget));
     let later = now() + SignedDuration::from_hours(1);
     assert_eq!(refused_by(stage.admit_at(later, &[(&alert("3", &ada), &ada)]).await[0].row()), None);
+}
+
+#[tokio::test]
+async fn what_is_decided_is_measured_once_and_so_is_the_share_of_the_budget_that_it_takes() {
+    let stage = Stage::set(rules()).await;
+    let ada = person(1);
+    let row = stage.admit(&invitation("1", &ada), &ada).await;
+    let parts = row.parts.expect("parts");
+    assert_eq!(metrics::record::take(), [(Metric::BudgetUsedPercent, f64::from(parts) / 10.0)], "it is not sent yet");
+    stage.admissions.close(now()).await.expect("close");
+    assert_eq!(metrics::record::take(), [(Metric::AwsSpendLimitReached, 1.0)]);
+    for _ in 0..2 {
+        stage.admit(&invitation("2", &ada), &ada).await;
+    }
+    assert_eq!(metrics::record::take(), [(Metric::Texts(Kind::BattleInvitation, Status::Suppressed), 1.0)], "a repeat is no news");
+    stage.messages.erase(&row, now()).await.expect("erase");
+    stage.messages.erase(&row, now()).await.expect("erase");
+    assert_eq!(metrics::record::take(), [(Metric::Texts(Kind::BattleInvitation, Status::Suppressed), 1.0)], "it was erased while it waited");
+}
+
+#[tokio::test]
+async fn every_outcome_that_a_change_leads_to_is_measured_by_its_kind() {
+    let stage = Stage::set(rules()).await;
+    let ada = person(1);
+    let ways: [(&[Change], &[Status]); 9] = [
+        (&[Change::Claimed, Change::Released], &[]),
+        (&[Change::Claimed, Change::Accepted, Change::Arrived], &[Status::Sent, Status::Delivered]),
+        (&[Change::Claimed, Change::Accepted, Change::Lost], &[Status::Sent, Status::Undelivered]),
+        (&[Change::Claimed, Change::Refused], &[Status::Failed]),
+        (&[Change::Claimed, Change::Unanswered, Change::Handed], &[Status::Unknown, Status::Sent]),
+        (&[Change::Claimed, Change::OptedOut], &[Status::Suppressed]),
+        (&[Change::Lapsed], &[Status::Expired]),
+        (&[Change::Claimed, Change::Deferred, Change::Merged], &[Status::Held, Status::Merged]),
+        (&[Change::Claimed, Change::Claimed], &[]),
+    ];
+    for (n, (changes, outcomes)) in ways.into_iter().enumerate() {
+        let row = stage.admit(&invitation(&n.to_string(), &ada), &ada).await;
+        let _ = metrics::record::take();
+        stage.after(&row, changes, None).await;
+        let texts = outcomes.iter().map(|outcome| (Metric::Texts(Kind::BattleInvitation, *outcome), 1.0)).collect::<Vec<_>>();
+        assert_eq!(metrics::record::take(), texts, "{changes:?}");
+    }
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 use serde_json::{Value, json};
 
-use crate::{demo::MainApp, guard, live, outcomes, problem::Problem, simulator::Simulator};
+use crate::{demo::MainApp, guard, live, outcomes, problem::Problem, simulator::Simulator, status::Queues};
 
 /// What the page may look into. Where something is missing, the page says so.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +29,12 @@ pub struct Console {
     pub recipients: Option<Table>,
     /// The table of messages.
     pub messages: Option<Table>,
+    /// The table of what is counted.
+    pub limits: Option<Table>,
+    /// The queues whose depth the status page shows.
+    pub queues: Option<Queues>,
+    /// What a month may cost, in micro-USD.
+    pub monthly_budget: Option<i64>,
     /// The main app's backend, for the demo page.
     pub main_app: Option<MainApp>,
 }

@@ -33,6 +33,7 @@ mod shapes;
 mod simulator;
 mod sink;
 pub mod state;
+pub mod status;
 mod wire;
 
 use std::{io, net::SocketAddr};
@@ -53,6 +54,7 @@ pub fn router(simulator: Simulator) -> Router {
         .merge(phones::routes())
         .merge(console::routes())
         .merge(demo::routes())
+        .merge(status::routes())
         .layer(middleware::from_fn(guard::only_from_here))
         .with_state(simulator)
 }

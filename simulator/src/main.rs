@@ -10,6 +10,7 @@ use simulator::{
     console::{Console, Table},
     demo::MainApp,
     people,
+    status::Queues,
 };
 use tokio::{
     net::TcpListener,
@@ -31,6 +32,9 @@ Environment:
     EVENTS_QUEUE_URL    SQS queue that the page publishes events to
     MESSAGES_TABLE      DynamoDB table of the rows that the page shows
     RECIPIENTS_TABLE    DynamoDB table of the people that the page shows
+    LIMITS_TABLE        DynamoDB table of the month's books, for the status page
+    MONTHLY_BUDGET      what a month may cost, in micro-USD, for the status page
+    URGENT_QUEUE_URL, BULK_QUEUE_URL, DEAD_LETTER_QUEUE_URL   the other queues of the status page
     CONSENTS_TABLE, OPT_OUTS_TABLE   with them, the people of the README are written at the start
     SEED_PEOPLE         how many more of them (0)
     API_URL             HTTP API of the stack, for the demo page; plain HTTP only
@@ -121,9 +125,24 @@ fn config(sdk: &SdkConfig) -> anyhow::Result<Config> {
             events_queue: setting("EVENTS_QUEUE_URL").map(|url| (aws_sdk_sqs::Client::new(sdk), url)),
             recipients: table("RECIPIENTS_TABLE"),
             messages: table("MESSAGES_TABLE"),
+            limits: table("LIMITS_TABLE"),
+            queues: queues(sdk),
+            monthly_budget: monthly_budget()?,
             main_app: setting("API_URL").map(|url| MainApp::new(sdk, &url)).transpose()?,
         },
     })
+}
+
+/// Those that are named, if the lanes are.
+fn queues(sdk: &SdkConfig) -> Option<Queues> {
+    let named = [("events", "EVENTS_QUEUE_URL"), ("urgent", "URGENT_QUEUE_URL"), ("bulk", "BULK_QUEUE_URL"), ("dead", "DEAD_LETTER_QUEUE_URL")];
+    let urls = named.into_iter().filter_map(|(name, variable)| Some((name, setting(variable)?)));
+    setting("URGENT_QUEUE_URL").map(|_| Queues { client: aws_sdk_sqs::Client::new(sdk), urls: urls.collect() })
+}
+
+fn monthly_budget() -> anyhow::Result<Option<i64>> {
+    let parse = |budget: String| budget.parse().with_context(|| format!("MONTHLY_BUDGET is {budget:?}: expected whole micro-USD, such as 50000000"));
+    setting("MONTHLY_BUDGET").map(parse).transpose()
 }
 
 fn setting(variable: &str) -> Option<String> {

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use simulator::{
     Config, Running, Sink,
     console::{Console, Table},
+    status::Queues,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -63,6 +64,7 @@ async fn tables(client: &Client) -> Console {
         client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest).key_schema(key(key_name, KeyType::Hash))
     };
     table("recipients", "user_id").attribute_definitions(attribute("user_id")).send().await.unwrap();
+    table("limits", "limit_id").attribute_definitions(attribute("limit_id")).send().await.unwrap();
     let by_user = GlobalSecondaryIndex::builder()
         .index_name("by_user")
         .key_schema(key("user_id", KeyType::Hash))
@@ -75,7 +77,8 @@ async fn tables(client: &Client) -> Console {
         .fold(table("messages", "message_id"), |table, name| table.attribute_definitions(attribute(name)));
     messages.global_secondary_indexes(by_user).send().await.unwrap();
     let table = |name: &str| Some(Table { client: client.clone(), name: name.into() });
-    Console { events_dir: PathBuf::from("no-such-directory"), recipients: table("recipients"), messages: table("messages"), ..Console::default() }
+    let (recipients, messages, limits) = (table("recipients"), table("messages"), table("limits"));
+    Console { events_dir: PathBuf::from("no-such-directory"), recipients, messages, limits, ..Console::default() }
 }
 
 async fn put(client: &Client, table: &str, item: Value) {
@@ -153,11 +156,49 @@ async fn an_event_goes_to_the_queue_as_it_is() {
 }
 
 #[tokio::test]
+async fn the_status_page_has_the_texts_of_the_last_hour_the_months_money_and_the_depth_of_the_queues() {
+    let client = database().await;
+    let (url, asked) = service(
+        r#"{"Attributes":{"ApproximateNumberOfMessages":"3","ApproximateNumberOfMessagesNotVisible":"2","ApproximateNumberOfMessagesDelayed":"1"}}"#,
+    )
+    .await;
+    let queues = Queues { client: aws_sdk_sqs::Client::new(&sdk(&url)), urls: vec![("urgent", format!("{url}/000000000000/urgent"))] };
+    let running = start(Console { queues: Some(queues), monthly_budget: Some(50_000_000), ..tables(&client).await }).await;
+    let now = jiff::Timestamp::now();
+    let ago = |minutes| format!("{:.3}", now - jiff::SignedDuration::from_mins(minutes));
+    for (n, (minutes, status, parts)) in
+        [(2, "delivered", 2), (2, "undelivered", 1), (2, "suppressed", 1), (90, "delivered", 4)].into_iter().enumerate()
+    {
+        let row = json!({"message_id": format!("m{n}"), "user_id": "ada", "created_at": ago(minutes), "status": status, "parts": parts});
+        put(&client, "messages", row).await;
+    }
+    let month = format!("budget/{}", now.strftime("%Y-%m"));
+    put(&client, "limits", json!({"limit_id": month, "committed": 20_000, "settled": 10_000})).await;
+
+    let (status, figures) = get(&running, "/console/status").await;
+    assert_eq!(status, 200, "{figures}");
+    let minutes = figures["minutes"].as_array().unwrap();
+    assert_eq!(minutes.len(), 60);
+    let count = |status: &str| minutes.iter().filter_map(|minute| minute[status].as_u64()).sum::<u64>();
+    assert_eq!((count("delivered"), count("undelivered"), count("suppressed")), (1, 1, 1), "not what is older than an hour");
+    assert_eq!(figures["parts"], 3, "of what AWS took");
+    assert_eq!(
+        (&figures["spend"]["committed"], &figures["spend"]["settled"], &figures["spend"]["budget"]),
+        (&json!(20_000), &json!(10_000), &json!(50_000_000))
+    );
+    assert_eq!(figures["queues"], json!([{"name": "urgent", "waiting": 3, "inFlight": 2, "delayed": 1}]));
+    assert!(asked.lock().unwrap()[0].contains("/urgent"));
+}
+
+#[tokio::test]
 async fn what_is_not_configured_says_so() {
     let running = start(Console::default()).await;
-    for (path, variable) in
-        [("/console/people", "RECIPIENTS_TABLE"), ("/console/rows?userId=ada", "MESSAGES_TABLE"), ("/console/samples", "EVENTS_DIR")]
-    {
+    for (path, variable) in [
+        ("/console/people", "RECIPIENTS_TABLE"),
+        ("/console/rows?userId=ada", "MESSAGES_TABLE"),
+        ("/console/samples", "EVENTS_DIR"),
+        ("/console/status", "MESSAGES_TABLE"),
+    ] {
         let (status, problem) = get(&running, path).await;
         assert_eq!(status, 503);
         assert!(problem["detail"].as_str().unwrap().contains(variable), "{problem}");

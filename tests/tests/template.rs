@@ -1,5 +1,8 @@
 //! What `template.yaml` promises beyond being valid: nothing is lost, nothing may do more than it must.
 
+#[path = "template/operations.rs"]
+mod operations;
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::{Value, json};
@@ -220,15 +223,6 @@ fn only_the_sender_sends() {
 }
 
 #[test]
-fn the_alarm_about_pumping_listens_to_the_metric_that_is_written() {
-    let alarm = resource("ConversionCollapse");
-    assert_eq!(alarm["Namespace"], sms::metrics::NAMESPACE);
-    let name = alarm["MetricName"].as_str().expect("a name");
-    assert!(read("shared/src/stores/codes.rs").contains(&format!("metrics::emit(now, \"{name}\", Unit::Count, 1.0, &[])")), "{name}");
-    assert!(alarm["Dimensions"].is_null(), "the metric has none, and an alarm with others would never ring");
-}
-
-#[test]
 fn only_the_inbound_function_changes_opt_outs_and_nobody_rewrites_the_ledger() {
     let entries = ["inbound dynamodb:PutItem", "api dynamodb:PutItem", "api dynamodb:Query", "api dynamodb:UpdateItem"];
     assert_eq!(allowed_on("ConsentsTable"), set(entries));
@@ -249,7 +243,7 @@ fn the_reconciler_comes_by_every_minute_and_whoever_calls_it_may_do_nothing_else
     assert_eq!(schedule["ScheduleExpression"], "rate(1 minute)");
     assert_eq!(schedule["FlexibleTimeWindow"], json!({"Mode": "OFF"}));
     assert!(schedule["State"].is_null(), "a schedule that is not named so is enabled");
-    let function = json!({"Fn::GetAtt": "ReconcilerFunction.Arn"});
+    let function = json!({"Ref": "ReconcilerFunction.Alias"});
     assert_eq!(schedule["Target"]["Arn"], function);
     assert_eq!(schedule["Target"]["RoleArn"], json!({"Fn::GetAtt": "ReconcilerScheduleRole.Arn"}));
     let calls = statements().into_iter().filter(|(role, _)| role == "reconcilerschedule").map(|(_, statement)| statement).collect::<Vec<_>>();

@@ -5,7 +5,9 @@ use journeys::embedded::Embedded;
 use serde_json::{Value, json};
 use sms::{
     content::{BattleInvitation, Content},
+    kind::{Class, Kind},
     message::{Change, Message, Status},
+    metrics::{self, Metric},
     money::MicroUsd,
     queues::OptOutOrders,
     stores::{Admissions, Messages, Notes, Written},
@@ -185,4 +187,17 @@ async fn a_receipt_puts_the_real_price_in_the_books_once() {
     assert_eq!(stage.row().await.settled, Some(MicroUsd(17_660)));
     let book = &stage.embedded.scan("LimitsTable").await.expect("scan")[0];
     assert_eq!((&book["committed"], &book["settled"]), (&json!(17_660), &json!(17_660)));
+}
+
+#[tokio::test]
+async fn what_became_of_a_text_and_what_it_cost_is_measured_once() {
+    for (kind, outcome) in [("TEXT_DELIVERED", Status::Delivered), ("TEXT_UNREACHABLE", Status::Undelivered)] {
+        let stage = Stage::sent().await;
+        let _ = metrics::record::take();
+        for receipt in [receipt("TEXT_QUEUED", false), receipt(kind, true), receipt(kind, true), receipt("TEXT_SPAM", true)] {
+            stage.record(&receipt).await.expect("record");
+        }
+        let once = [(Metric::Texts(Kind::BattleInvitation, outcome), 1.0), (Metric::SpentUsd(Class::Promotional), 0.01766)];
+        assert_eq!(metrics::record::take(), once, "{kind}");
+    }
 }

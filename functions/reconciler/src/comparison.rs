@@ -6,7 +6,7 @@ use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use sms::{
-    metrics::{self, Unit},
+    metrics::{self, Metric},
     phone::PhoneNumber,
     queues::OptOutOrder,
     stores::{Comparison, Stage},
@@ -103,5 +103,5 @@ fn report(comparison: &Comparison, now: Timestamp) {
     let Comparison { only_theirs, only_ours, .. } = comparison;
     info!(only_theirs, only_ours, "our opt-outs and AWS's list are compared");
     #[expect(clippy::cast_precision_loss, reason = "a metric is a float")]
-    metrics::emit(now, "OptOutDrift", Unit::Count, (only_theirs + only_ours) as f64, &[]);
+    metrics::emit(now, Metric::OptOutDrift, (only_theirs + only_ours) as f64);
 }

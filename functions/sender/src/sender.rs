@@ -7,9 +7,10 @@ use sms::{
     kind::{Class, Kind},
     lambda::{TryLater, backoff, jitter, unreadable},
     message::{Change, LEASE, Message},
+    metrics::{self, Metric},
     money::Prices,
     phone::{Country, PhoneNumber},
-    provider::{Answer, Dispatch, LONGEST_CALL, Provider},
+    provider::{Answer, Dispatch, LONGEST_CALL, Provider, THROTTLED},
     queues::{OptOutOrder, OptOutOrders, SendJob},
     quiet_hours::{self, Place, SendingHours, Slot},
     secrets::Secret,
@@ -188,7 +189,10 @@ impl Sender {
             .with("encoding", text.size.encoding)?
             .with("estimated_price", price)?;
         match answer {
-            Answer::Accepted(id) => self.accepted(message, sent.with("provider_message_id", id)?, now).await,
+            Answer::Accepted(id) => {
+                metrics::emit(now, Metric::Parts(message.class), f64::from(text.size.parts));
+                self.accepted(message, sent.with("provider_message_id", id)?, now).await
+            }
             Answer::Refused { reason, opted_out } => {
                 if let Some(phone) = message.phone.clone().filter(|_| opted_out) {
                     self.orders.give(&OptOutOrder::Blocked { phone, reason: reason.clone(), at: now }).await?;
@@ -201,6 +205,9 @@ impl Sender {
             }
             Answer::Unanswered(why) => self.conclude(message, Change::Unanswered, sent.with("delivery_detail", why)?, now).await,
             Answer::NotAccepted(reason) => {
+                if reason == THROTTLED {
+                    metrics::emit(now, Metric::Throttled, 1.0);
+                }
                 self.conclude(message, Change::Released, detail(&reason)?, now).await?;
                 Err(TryLater { reason, after: backoff(message.attempts, jitter()) }.into())
             }

@@ -9,8 +9,10 @@ use sms::{
     consent::Method,
     content::{BattleInvitation, Content, OptOutConfirmation, PhoneVerification, StreakAlert},
     event::UserId,
+    kind::{Class, Kind},
     lambda::TryLater,
     message::{Change, Message, Status},
+    metrics::{self, Metric},
     money::MicroUsd,
     opt_out::OptOut,
     provider::Provider,
@@ -133,6 +135,24 @@ async fn an_accepted_text_is_sent_with_its_name_price_and_words() {
     assert!(row.provider_message_id.is_some() && row.body.is_some());
     assert_eq!(row.estimated_price, Some(MicroUsd(8830 * i64::from(row.parts.expect("parts")))));
     assert_eq!(stage.texts(PHONE), 1);
+}
+
+#[tokio::test]
+async fn what_aws_takes_and_what_it_throttles_is_measured_once() {
+    let stage = Stage::set().await;
+    let id = stage.pending(1, invitation(), PHONE).await;
+    for _ in 0..2 {
+        stage.send(id).await.expect("send");
+    }
+    let parts = f64::from(stage.row(id).await.parts.expect("parts"));
+    let sent = [(Metric::Parts(Class::Promotional), parts), (Metric::Texts(Kind::BattleInvitation, Status::Sent), 1.0)];
+    assert_eq!(metrics::record::take(), sent);
+    let throttled = stage.pending(2, streak(), "+15005550400").await;
+    stage.send(throttled).await.expect_err("it comes again");
+    assert_eq!(metrics::record::take(), [(Metric::Throttled, 1.0)]);
+    let denied = stage.pending(3, streak(), "+15005550442").await;
+    stage.send(denied).await.expect_err("it comes again");
+    assert_eq!(metrics::record::take(), [], "no throttling");
 }
 
 #[tokio::test]

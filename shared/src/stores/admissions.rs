@@ -29,7 +29,7 @@ use crate::{
     kind::Class,
     lambda::jitter,
     message::{Message, Status},
-    metrics::{self, Unit},
+    metrics::{self, Metric},
     money::MicroUsd,
     opt_out::OptOut,
     recipient::Recipient,
@@ -311,7 +311,12 @@ impl Admissions {
         }
         for attempt in 0..TRIES {
             match self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await.map_err(SdkError::into_service_error) {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    if bill.price.0 > 0 {
+                        metrics::emit(now, Metric::SpentUsd(row.class), bill.price.in_usd());
+                    }
+                    return Ok(());
+                }
                 Err(error) if refused(&error, 0) => return Ok(()),
                 Err(error) if overtaken(&error) => tokio::time::sleep(Duration::from_secs_f64(0.02 * f64::from(attempt + 1) * jitter())).await,
                 Err(error) => return Err(error).with_context(|| format!("TransactWriteItems on {} and {}", self.messages, self.limits)),
@@ -378,7 +383,7 @@ impl Admissions {
 
     /// AWS says that its own limit for the month is reached: nothing is admitted for a while.
     pub async fn close(&self, now: Timestamp) -> anyhow::Result<()> {
-        metrics::emit(now, "AwsSpendLimitReached", Unit::Count, 1.0, &[]);
+        metrics::emit(now, Metric::AwsSpendLimitReached, 1.0);
         let closed = self.client.update_item().table_name(&self.limits);
         let closed = closed.key("limit_id", AttributeValue::S(Spent::key(&budget::month(now))));
         let closed = closed.update_expression("SET closed_until = :until, expires_at = :forget");
@@ -420,10 +425,13 @@ fn days(rows: &[Message]) -> BTreeMap<String, Vec<String>> {
     days
 }
 
-/// Says how much of the month's money is gone, if some of it just went.
+/// Counts what was decided at once, and says how much of the month's money is gone, if some of it just went.
 fn measure(rows: &[Message], after: &Books, budget: &Budget, now: Timestamp) {
+    for row in rows {
+        metrics::count(now, row);
+    }
     for month in amounts(rows).keys() {
-        metrics::emit(now, "BudgetUsedPercent", Unit::Percent, budget.used_percent(&after.spent(month)), &[]);
+        metrics::emit(now, Metric::BudgetUsedPercent, budget.used_percent(&after.spent(month)));
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     gates::Gate,
     lambda::jitter,
     limits::{Limit, Tally},
-    metrics::{self, Unit},
+    metrics::{self, Metric},
     phone::PhoneNumber,
     verification::Verification,
 };
@@ -222,7 +222,8 @@ impl Codes {
     }
 
     /// A code came back. For who used it up, and nobody else: each counts once.
-    pub async fn came_back(&self, verification: &Verification) -> anyhow::Result<()> {
+    pub async fn came_back(&self, verification: &Verification, now: Timestamp) -> anyhow::Result<()> {
+        metrics::emit(now, Metric::CodesBack, 1.0);
         self.limits.convert(conversion::prefix(&verification.phone), verification.created_at, Count { asked: 0, back: 1 }).await
     }
 
@@ -238,6 +239,9 @@ impl Codes {
             // Written in any case: how long an answer takes must not tell whether a code goes out.
             let count = Count { asked: u64::from(asker.is_sent), back: 0 };
             self.limits.convert(conversion::prefix(asker.phone), now, count).await?;
+            if asker.is_sent {
+                metrics::emit(now, Metric::CodesAsked, 1.0);
+            }
         }
         self.grant(id, fresh, now).await
     }
@@ -285,7 +289,7 @@ impl Codes {
             && self.limits.block(&block, now).await?
         {
             error!(prefix = block.prefix(), codes.asked = recent.asked, codes.back = recent.back, "conversion collapsed: the prefix is blocked");
-            metrics::emit(now, "ConversionCollapsed", Unit::Count, 1.0, &[]);
+            metrics::emit(now, Metric::ConversionCollapsed, 1.0);
         }
         Ok(Some(block))
     }
@@ -304,7 +308,7 @@ impl Codes {
 
 fn blocked(block: Block, now: Timestamp) -> Asked {
     info!(prefix = block.prefix(), "no code: the prefix is blocked");
-    metrics::emit(now, "CodesBlocked", Unit::Count, 1.0, &[]);
+    metrics::emit(now, Metric::CodesBlocked, 1.0);
     Asked::Refused(Refusal { wait: block.blocked_until.duration_since(now), why: Why::Blocked(block) })
 }
 

@@ -19,6 +19,7 @@ use crate::{
     erasure::{Erasure, Tenure},
     event::UserId,
     message::{Change, Entered, Message},
+    metrics,
     recipient::Recipient,
     verification::Verification,
 };
@@ -134,7 +135,12 @@ impl Messages {
             .send()
             .await;
         match updated.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(ControlFlow::Break(erased)),
+            Ok(_) => {
+                if change.is_some() {
+                    metrics::count(now, &erased);
+                }
+                Ok(ControlFlow::Break(erased))
+            }
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => match failed.item {
                 Some(item) => Ok(ControlFlow::Continue(super::row(item, &self.table)?)),
                 // DynamoDB has forgotten it.

@@ -18,7 +18,7 @@ use crate::{
     event::UserId,
     kind::Kind,
     message::{Change, Entered, Message, Status},
-    moment,
+    metrics, moment,
 };
 
 /// The messages table.
@@ -133,6 +133,14 @@ impl Messages {
     ///
     /// With `attempt`, only if the row is still in the hands of that attempt: a sender that comes back from the dead changes nothing.
     pub async fn change(&self, id: Uuid, change: Change, attempt: Option<u32>, notes: Notes, now: Timestamp) -> anyhow::Result<Changed> {
+        let changed = self.make(id, change, attempt, notes, now).await?;
+        if let Changed::Yes(row) = &changed {
+            metrics::count(now, row);
+        }
+        Ok(changed)
+    }
+
+    async fn make(&self, id: Uuid, change: Change, attempt: Option<u32>, notes: Notes, now: Timestamp) -> anyhow::Result<Changed> {
         let (from, to) = change.edge();
         let to = to.context("a change that leads nowhere")?;
         let mut edit = edit(change, &from, to, attempt, notes.clone(), now)?;

@@ -1,7 +1,12 @@
 //! A prefix that asks for many codes and gives hardly any back.
 
 use futures::future::join_all;
-use sms::conversion::LEAST_ASKED;
+use sms::{
+    conversion::LEAST_ASKED,
+    kind::Kind,
+    message::Status,
+    metrics::{self, Metric},
+};
 
 use super::{Answer, Call, PHONE, Stage, ben, json, phone};
 
@@ -34,10 +39,17 @@ async fn a_prefix_that_gives_nothing_back_is_blocked_for_an_hour_and_says_so_in_
     let stage = Stage::set().await;
     ask(&stage, LEAST_ASKED, 1).await;
     stage.later(179);
+    let measured = metrics::record::take();
+    let times = |metric| u64::try_from(measured.iter().filter(|(other, _)| *other == metric).count()).expect("a few");
+    assert_eq!((times(Metric::CodesAsked), times(Metric::CodesBack)), (LEAST_ASKED, 1));
     assert_eq!(start(&stage, "young", &number(100)).await.status, 202, "codes that young may still come back");
     stage.later(1);
     let jobs = stage.jobs();
+    let _ = metrics::record::take();
     let refused = start(&stage, "next", &number(101)).await;
+    let blocked =
+        [(Metric::ConversionCollapsed, 1.0), (Metric::CodesBlocked, 1.0), (Metric::Texts(Kind::PhoneVerification, Status::Suppressed), 1.0)];
+    assert_eq!(metrics::record::take(), blocked);
     assert_eq!((refused.status, refused.problem(), refused.header("retry-after")), (429, "too-many-codes", "3600"));
     assert_eq!(stage.jobs(), jobs, "nothing is sent");
     let row = stage.rows("MessagesTable").await.into_iter().find(|row| row["user_id"] == "next").expect("a row");

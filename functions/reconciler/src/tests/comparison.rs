@@ -3,7 +3,13 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use sms::{consent::Method, opt_out::OptOut, phone::PhoneNumber, stores::Stage as Progress};
+use sms::{
+    consent::Method,
+    metrics::{self, Metric},
+    opt_out::OptOut,
+    phone::PhoneNumber,
+    stores::Stage as Progress,
+};
 
 use super::*;
 
@@ -81,6 +87,7 @@ async fn a_drift_is_found_in_both_directions_counted_and_ordered_to_be_repaired(
     stage.compare().await;
     assert_eq!(stage.found().await, (Progress::Done, 2, 3));
     assert_eq!((stage.orders("blocked"), stage.orders("missing")), (e164([100, 101]), e164([7, 8, 29])));
+    assert_eq!(metrics::record::take(), [(Metric::OptOutDrift, 5.0)]);
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ pub async fn check(State(api): State<Arc<Api>>, person: Person, Body(guess): Bod
     }
     let recipient = api.bind(&verification, &origin, now).await?;
     info!(verification.id = %verification.verification_id, "verified");
-    if let Err(error) = api.codes.came_back(&verification).await {
+    if let Err(error) = api.codes.came_back(&verification, now).await {
         warn!(verification.id = %verification.verification_id, reason = format!("{error:#}"), "its coming back was not counted");
     }
     api.close(&verification, now).await;

@@ -1,0 +1,209 @@
+//! The status page: what CloudWatch's dashboard shows of a deployed stack, for the local one, straight from its tables and queues.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::Context;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_sqs::types::QueueAttributeName;
+use axum::{Json, Router, extract::State, http::header, routing::get};
+use jiff::{SignedDuration, Timestamp, Unit, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+use serde_dynamo::aws_sdk_dynamodb_1::from_item;
+
+use crate::{
+    console::{Table, configured, html},
+    problem::Problem,
+    simulator::Simulator,
+};
+
+/// The queues whose depth is shown, by name.
+#[derive(Debug, Clone)]
+pub struct Queues {
+    /// The client of the cloud that has them.
+    pub client: aws_sdk_sqs::Client,
+    /// Name and address of each, in the order of the page.
+    pub urls: Vec<(&'static str, String)>,
+}
+
+/// How many minutes back the texts go.
+const MINUTES: usize = 60;
+
+/// All that the page draws.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Figures {
+    /// How many texts of each minute have which status now, oldest first.
+    minutes: Vec<BTreeMap<String, u32>>,
+    parts: u32,
+    spend: Option<Spend>,
+    queues: Vec<Depth>,
+}
+
+/// The month's money, in micro-USD.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Spend {
+    committed: i64,
+    settled: i64,
+    /// What it comes to by the end of the month, if it goes on like this.
+    forecast: i64,
+    budget: i64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Depth {
+    name: &'static str,
+    waiting: u32,
+    in_flight: u32,
+    delayed: u32,
+}
+
+/// What is looked at of a message's row.
+#[derive(Debug, Deserialize)]
+struct Text {
+    status: String,
+    created_at: Timestamp,
+    #[serde(default)]
+    parts: u32,
+}
+
+/// What is looked at of a month's row.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Month {
+    committed: i64,
+    settled: i64,
+}
+
+/// The routes.
+pub fn routes() -> Router<Simulator> {
+    Router::new()
+        .route("/status", get(async || html(include_str!("../page/status.html"))))
+        .route("/status.css", get(async || ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../page/status.css"))))
+        .route("/status.js", get(async || ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("../page/status.js"))))
+        .route("/console/status", get(figures))
+}
+
+async fn figures(State(simulator): State<Simulator>) -> Result<Json<Figures>, Problem> {
+    let console = &simulator.config().console;
+    let messages = configured(console.messages.as_ref(), "MESSAGES_TABLE")?;
+    let limits = configured(console.limits.as_ref(), "LIMITS_TABLE")?;
+    let queues = configured(console.queues.as_ref(), "URGENT_QUEUE_URL")?;
+    let now = Timestamp::now();
+    let (texts, month, queues) = futures::future::join3(texts(messages, now), month(limits, now), depths(queues)).await;
+    let all = async || Ok::<_, anyhow::Error>((texts?, month?, queues?));
+    let (texts, month, queues) = all().await.map_err(|error| Problem::bad_gateway(&error))?;
+    let spend = console.monthly_budget.map(|budget| spend(&month, budget, now));
+    Ok(Json(Figures { minutes: by_minute(&texts, now), parts: texts.iter().filter(|text| left(text)).map(|text| text.parts).sum(), spend, queues }))
+}
+
+/// The texts of the last hour.
+async fn texts(table: &Table, now: Timestamp) -> anyhow::Result<Vec<Text>> {
+    let (mut texts, mut start) = (Vec::new(), None);
+    loop {
+        let page = table.client.scan().table_name(&table.name).set_exclusive_start_key(start);
+        let page = page.filter_expression("created_at >= :since").projection_expression("#status, created_at, parts");
+        let page = page.expression_attribute_names("#status", "status");
+        let since = now - SignedDuration::from_mins(i64::try_from(MINUTES)?);
+        let page = page.expression_attribute_values(":since", AttributeValue::S(format!("{since:.3}"))).send().await;
+        let page = page.with_context(|| format!("{} cannot be read", table.name))?;
+        for item in page.items.into_iter().flatten() {
+            texts.push(from_item(item)?);
+        }
+        start = page.last_evaluated_key;
+        if start.is_none() {
+            return Ok(texts);
+        }
+    }
+}
+
+async fn month(table: &Table, now: Timestamp) -> anyhow::Result<Month> {
+    let key = AttributeValue::S(format!("budget/{}", now.to_zoned(TimeZone::UTC).strftime("%Y-%m")));
+    let answer = table.client.get_item().table_name(&table.name).key("limit_id", key).send().await;
+    let item = answer.with_context(|| format!("{} cannot be read", table.name))?.item;
+    Ok(item.map(from_item).transpose()?.unwrap_or_default())
+}
+
+async fn depths(queues: &Queues) -> anyhow::Result<Vec<Depth>> {
+    use QueueAttributeName::{ApproximateNumberOfMessages, ApproximateNumberOfMessagesDelayed, ApproximateNumberOfMessagesNotVisible};
+    let depth = async |(name, url): &(&'static str, String)| {
+        let answer = queues.client.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All).send().await;
+        let counts: HashMap<_, _> = answer.with_context(|| format!("the {name} queue cannot be asked"))?.attributes.unwrap_or_default();
+        let count = |attribute| counts.get(&attribute).and_then(|count| count.parse().ok()).unwrap_or_default();
+        Ok(Depth {
+            name,
+            waiting: count(ApproximateNumberOfMessages),
+            in_flight: count(ApproximateNumberOfMessagesNotVisible),
+            delayed: count(ApproximateNumberOfMessagesDelayed),
+        })
+    };
+    futures::future::join_all(queues.urls.iter().map(depth)).await.into_iter().collect()
+}
+
+/// Whether AWS took it.
+fn left(text: &Text) -> bool {
+    matches!(text.status.as_str(), "sent" | "delivered" | "undelivered")
+}
+
+fn by_minute(texts: &[Text], now: Timestamp) -> Vec<BTreeMap<String, u32>> {
+    let mut minutes = vec![BTreeMap::new(); MINUTES];
+    for text in texts {
+        let ago = usize::try_from(now.as_second().div_euclid(60) - text.created_at.as_second().div_euclid(60));
+        if let Some(minute) = ago.ok().and_then(|ago| MINUTES.checked_sub(ago + 1)) {
+            *minutes[minute].entry(text.status.clone()).or_default() += 1;
+        }
+    }
+    minutes
+}
+
+/// By what the month has cost so far; on its first day too little is known to go by.
+fn spend(month: &Month, budget: i64, now: Timestamp) -> Spend {
+    let now = now.to_zoned(TimeZone::UTC);
+    let gone = now.first_of_month().and_then(|first| first.start_of_day()?.until((Unit::Second, &now)));
+    let gone = gone.map_or(0, |gone| gone.get_seconds());
+    let forecast = if gone < 86_400 { month.committed } else { month.committed.saturating_mul(86_400 * i64::from(now.days_in_month())) / gone };
+    Spend { committed: month.committed, settled: month.settled, forecast, budget }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::{MINUTES, Month, Spend, Text, by_minute, spend};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn text(created_at: &str, status: &str) -> Text {
+        Text { status: status.into(), created_at: at(created_at), parts: 1 }
+    }
+
+    #[test]
+    fn a_text_counts_in_the_minute_in_which_it_was_asked_for() {
+        let texts = [
+            text("2026-11-23T09:59:59Z", "delivered"),
+            text("2026-11-23T10:00:00Z", "delivered"),
+            text("2026-11-23T10:00:59Z", "delivered"),
+            text("2026-11-23T10:00:30Z", "failed"),
+            text("2026-11-23T10:59:01Z", "sent"),
+            text("2026-11-23T11:00:00Z", "of the future"),
+        ];
+        let minutes = by_minute(&texts, at("2026-11-23T10:59:30Z"));
+        assert_eq!(minutes.len(), MINUTES);
+        assert_eq!((minutes[0]["delivered"], minutes[0]["failed"], minutes[59]["sent"]), (2, 1, 1));
+        assert_eq!(minutes.iter().flat_map(|minute| minute.values()).sum::<u32>(), 4);
+    }
+
+    #[test]
+    fn the_forecast_goes_on_as_it_went_from_the_second_day_on() {
+        let month = Month { committed: 10_000_000, settled: 9_000_000 };
+        let forecast = |now| spend(&month, 50_000_000, at(now)).forecast;
+        assert_eq!(forecast("2026-11-01T23:59:59Z"), 10_000_000);
+        let half = forecast("2026-11-16T00:00:00Z");
+        assert_eq!(half, 20_000_000);
+        let wanted = Spend { committed: 10_000_000, settled: 9_000_000, forecast: 10_000_000, budget: 50_000_000 };
+        assert_eq!(spend(&month, 50_000_000, at("2026-11-01T01:00:00Z")), wanted);
+    }
+}
