@@ -334,6 +334,23 @@ fn recipient(case: &Case<'_>) -> Ruling {
     }
 }
 
+/// Why a promotional text of `kind` to `phone`, once admitted, is not wanted any more; `None` if it is.
+#[must_use]
+pub fn unwanted(kind: Kind, phone: Option<&PhoneNumber>, recipient: Option<&Recipient>) -> Option<String> {
+    let Some(recipient) = recipient else { return Some("nobody knows the person any more".into()) };
+    if recipient.verified_phone() != phone {
+        return Some("the number is not theirs any more".into());
+    }
+    if recipient.standing_consent().is_none() {
+        return Some("consent was revoked while it waited".into());
+    }
+    if !recipient.sms_enabled {
+        return Some("texts were switched off while it waited".into());
+    }
+    let category = kind.category().filter(|category| !recipient.categories.allow(*category))?;
+    Some(format!("{} was switched off while it waited", category.as_str()))
+}
+
 fn phone_verified(case: &Case<'_>) -> Ruling {
     match (case.kind(), case.recipient.and_then(Recipient::verified_phone)) {
         (Kind::PhoneVerification, _) => Ruling::Skip("the text is what verifies the number"),

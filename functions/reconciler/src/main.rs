@@ -12,7 +12,7 @@ use sms::{
     lambda::{deadline, sdk, setting, start_log},
     provider::OptOutList,
     queues::{Lanes, OptOutOrders},
-    stores::{Comparisons, Messages, OptOuts, Verifications},
+    stores::{Admissions, Comparisons, Messages, OptOuts, Recipients, Verifications},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -26,6 +26,8 @@ async fn main() -> Result<(), Error> {
     let reconciler = reconciler::Reconciler {
         closing: Closing { verifications, messages: messages.clone(), feedback: Feedback::new(&sdk) },
         messages,
+        recipients: Recipients::new(dynamodb.clone(), setting("RECIPIENTS_TABLE")?),
+        admissions: Admissions::new(dynamodb.clone(), setting("MESSAGES_TABLE")?, setting("LIMITS_TABLE")?),
         opt_outs: OptOuts::new(dynamodb.clone(), setting("OPT_OUTS_TABLE")?),
         comparisons: Comparisons::new(dynamodb, setting("LIMITS_TABLE")?),
         list: OptOutList::new(&sdk, setting("OPT_OUT_LIST")?),

@@ -10,11 +10,12 @@ use jiff::{SignedDuration, Timestamp};
 use sms::{
     closing::{Closed, Closing},
     due::SHARDS,
+    gates,
     kind::Lane,
     message::{Change, Message},
     provider::OptOutList,
     queues::{Lanes, OptOutOrders},
-    stores::{Changed, Comparisons, Due, DueCursor, Messages, Notes, OptOuts},
+    stores::{Admissions, Changed, Comparisons, Due, DueCursor, Messages, Notes, OptOuts, Recipients},
 };
 use tokio::sync::OnceCell;
 use tracing::{error, info};
@@ -25,6 +26,8 @@ use crate::step::{Step, step};
 /// Settles what no event settles.
 pub struct Reconciler {
     pub messages: Messages,
+    pub recipients: Recipients,
+    pub admissions: Admissions,
     pub closing: Closing,
     pub opt_outs: OptOuts,
     pub comparisons: Comparisons,
@@ -140,6 +143,9 @@ impl Reconciler {
         let mut row = due.message;
         loop {
             match step(&row, now, self.resend_after) {
+                Step::Make(Change::Due, _) if let Some(why) = self.unwanted(&row).await? => {
+                    return self.make(&row, Change::OptedOut, Some(&why), now).await.map(|_| None);
+                }
                 Step::Make(change, why) => {
                     let Some(message) = self.make(&row, change, why, now).await? else { return Ok(None) };
                     match change {
@@ -160,12 +166,21 @@ impl Reconciler {
         }
     }
 
+    /// Why the person of a held text does not want it any more, if so.
+    async fn unwanted(&self, row: &Message) -> anyhow::Result<Option<String>> {
+        let Some(user) = &row.user_id else { return Ok(None) };
+        let recipient = self.recipients.get(user).await?;
+        Ok(gates::unwanted(row.kind(), row.phone.as_ref(), recipient.as_ref()))
+    }
+
     /// Makes `change` of the row, unless somebody was faster; answers with the row that it is now.
     async fn make(&self, row: &Message, change: Change, why: Option<&str>, now: Timestamp) -> anyhow::Result<Option<Message>> {
         let notes = Notes::default().with("delivery_detail", why)?;
         match self.messages.change(row.message_id, change, Some(row.attempts), notes, now).await? {
             Changed::Yes(changed) => {
                 info!(message.id = %row.message_id, message.kind = row.kind().as_str(), message.status = changed.status.as_str(), ?change, "settled");
+                // Nothing unless it is final.
+                self.admissions.settle(&changed, now).await?;
                 Ok(Some(*changed))
             }
             Changed::No(_) => Ok(None),

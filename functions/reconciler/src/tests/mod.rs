@@ -20,7 +20,7 @@ use sms::{
     message::{Change, Entered, LEASE, Message, Status},
     provider::OptOutList,
     queues::{Lanes, OptOutOrders, SendJob},
-    stores::{Changed, Comparisons, Messages, Notes, OptOuts, Verifications},
+    stores::{Admissions, Changed, Comparisons, Messages, Notes, OptOuts, Recipients, Verifications},
 };
 use uuid::Uuid;
 
@@ -86,6 +86,8 @@ impl Stage {
         let dynamodb = || embedded.dynamodb.clone();
         Reconciler {
             messages: Messages::new(dynamodb(), "MessagesTable".into()),
+            recipients: Recipients::new(dynamodb(), "RecipientsTable".into()),
+            admissions: Admissions::new(dynamodb(), "MessagesTable".into(), "LimitsTable".into()),
             closing: Closing {
                 verifications: Verifications::new(dynamodb(), "VerificationsTable".into()),
                 messages: Messages::new(dynamodb(), "MessagesTable".into()),

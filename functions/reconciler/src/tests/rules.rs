@@ -136,7 +136,8 @@ async fn held_texts_are_released_in_their_minute_spread_out_over_it() {
 #[tokio::test]
 async fn a_held_text_whose_end_comes_before_its_release_is_expired_at_its_end_with_its_reason() {
     let unreleased = Message { release_at: None, ..held(2, 0, 100) };
-    let stage = Stage::set().await.with([held(1, 480, 100), unreleased]).await;
+    let reserved = sms::budget::Reserved { amount: sms::money::MicroUsd(8830), month: "2026-11".into(), day: None };
+    let stage = Stage::set().await.with([Message { reserved: Some(reserved), ..held(1, 480, 100) }, unreleased]).await;
     stage.run_at(noon() + minutes(100) - MOMENT).await;
     assert_eq!((stage.status(1).await, stage.status(2).await), (Status::Held, Status::Held));
     stage.run_at(noon() + minutes(100)).await;
@@ -145,6 +146,13 @@ async fn a_held_text_whose_end_comes_before_its_release_is_expired_at_its_end_wi
         assert_eq!((row.status, row.delivery_detail.as_deref()), (Status::Expired, Some("of no use any more before it could be released")));
     }
     assert_eq!((stage.jobs("bulk").len(), stage.due().await.len()), (0, 0));
+    assert_eq!(stage.row(1).await.settled, Some(sms::money::MicroUsd(0)));
+    let books = stage.embedded.scan("LimitsTable").await.expect("scan");
+    assert_eq!(
+        books.iter().find(|row| row["limit_id"] == "budget/2026-11").map(|book| &book["committed"]),
+        Some(&serde_json::json!(-8830)),
+        "given back"
+    );
 }
 
 #[tokio::test]
@@ -217,4 +225,46 @@ async fn an_idle_minute_costs_one_query_a_part_of_the_index_and_one_look_at_the_
     let calls = stage.embedded.calls.take();
     assert_eq!(calls.iter().filter(|call| call.ends_with("Query")).count(), 5, "{calls:?}");
     assert_eq!(calls.len(), 6, "{calls:?}");
+}
+
+#[tokio::test]
+async fn a_held_text_that_is_not_wanted_any_more_is_not_released() {
+    use sms::{
+        consent::Method,
+        event::UserId,
+        recipient::{Categories, Consent, Recipient},
+    };
+
+    let user = |name: &str| UserId::try_from(name.to_owned()).expect("user");
+    let phone = || PHONE.parse().expect("phone");
+    let consent = Consent { given_at: noon(), method: Method::SettingsPage, ip: None, disclosure_version: None, phone: phone(), revoked_at: None };
+    let like = |name: &str| Recipient {
+        phone: Some(phone()),
+        phone_verified_at: Some(noon()),
+        sms_enabled: true,
+        categories: Categories::ALL_ON,
+        consent: Some(consent.clone()),
+        ..Recipient::new(user(name))
+    };
+    let people = [
+        (like("wants"), None),
+        (Recipient { categories: Categories { battle_invitations: false, ..Categories::ALL_ON }, ..like("choosy") }, Some("battle_invitations was")),
+        (Recipient { sms_enabled: false, ..like("off") }, Some("texts were switched off")),
+        (Recipient { consent: Some(Consent { revoked_at: Some(noon()), ..consent.clone() }), ..like("revoked") }, Some("consent was revoked")),
+        (Recipient { phone: "+12025550199".parse().ok(), ..like("moved") }, Some("the number is not theirs")),
+    ];
+    let rows = (1..).zip(&people).map(|(id, (person, _))| Message { user_id: Some(person.user_id.clone()), ..held(id, 480, 600) });
+    let gone = Message { user_id: Some(user("gone")), ..held(9, 480, 600) };
+    let stage = Stage::set().await.with(rows.chain([gone])).await;
+    for (person, _) in &people {
+        stage.reconciler.recipients.put(person).await.expect("put");
+    }
+    stage.run_at(noon() + minutes(480)).await;
+    for (id, why) in (1..).zip(people.iter().map(|(_, why)| *why)).chain([(9, Some("nobody knows"))]) {
+        let row = stage.row(id).await;
+        let wanted = if why.is_some() { Status::Suppressed } else { Status::Pending };
+        assert_eq!(row.status, wanted, "{id}");
+        assert!(why.is_none_or(|why| row.delivery_detail.as_deref().is_some_and(|said| said.starts_with(why))), "{row:?}");
+    }
+    assert_eq!(stage.jobs("bulk"), [1]);
 }
