@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::{FromRequest, Request, State},
+};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,7 +27,7 @@ use sms::{
 use crate::{
     api::Api,
     auth::Backend,
-    body::{Body, Query},
+    body::{Query, json_text},
     problem::Problem,
     routes::{consent::name, messages::GateView},
 };
@@ -32,16 +35,27 @@ use crate::{
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExplainQuery {
-    /// The instant to decide at; now if not said.
+    /// The instant to decide at, RFC 3339, in this century; now if not said.
     #[serde(default)]
-    #[schemars(with = "Timestamp")]
-    at: Option<Timestamp>,
+    #[schemars(with = "Timestamp", extend("pattern" = "^20[0-9]{2}-"))]
+    at: Option<String>,
 }
 
 /// An event, as it would be published (see `events/schemas/`).
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct Asked(Map<String, Value>);
+#[derive(Debug, JsonSchema)]
+#[schemars(transparent)]
+pub struct Asked(#[schemars(with = "Map<String, Value>")] Event);
+
+impl<S: Send + Sync> FromRequest<S> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        Event::parse(&json_text(request).await?).map(Self).map_err(|why| {
+            let why = why.to_string();
+            Problem::invalid("event", why.rsplit_once("SMS: ").map_or(&why, |(_, why)| why))
+        })
+    }
+}
 
 /// What would become of it.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -73,7 +87,7 @@ struct Words {
     characters: usize,
     encoding: String,
     parts: u32,
-    /// Micro-USD, without the carrier's fee; none if the country is not known.
+    /// Micro-USD, by the price list; none if the country is not on it.
     estimated_price: Option<i64>,
     /// What would make it cheaper.
     savings: Vec<String>,
@@ -83,13 +97,9 @@ pub async fn explain(
     State(api): State<Arc<Api>>,
     _: Backend,
     Query(query): Query<ExplainQuery>,
-    Body(Asked(body)): Body<Asked>,
+    Asked(event): Asked,
 ) -> Result<Json<Explanation>, Problem> {
-    let event = Event::parse(&Value::Object(body).to_string()).map_err(|why| {
-        let why = why.to_string();
-        Problem::invalid("event", why.rsplit_once("SMS: ").map_or(&why, |(_, why)| why))
-    })?;
-    let now = query.at.unwrap_or_else(|| api.now());
+    let now = query.at.map_or_else(|| Ok(api.now()), |at| instant(&at))?;
     let recipient = api.recipients.get(&event.user_id).await?;
     let opt_out = match gates::addressee(&event, recipient.as_ref()) {
         Some(phone) => api.opt_outs.get(phone).await?,
@@ -115,6 +125,12 @@ pub async fn explain(
         gates: row.gates.iter().map(GateView::of).collect(),
         text: words(&api, &event, recipient.as_ref(), now),
     }))
+}
+
+/// In this century, so that no sum of times is out of range.
+fn instant(text: &str) -> Result<Timestamp, Problem> {
+    let at = text.parse().ok().filter(|_| text.starts_with("20"));
+    at.ok_or_else(|| Problem::invalid("at", "not an instant of this century such as 2026-11-23T10:00:00Z (in a query, + is written %2B)"))
 }
 
 /// A repeat changes nothing: its row stays what it is.

@@ -73,7 +73,17 @@ async fn what_is_no_event_is_named_and_not_quoted() {
         assert!(answer.text.contains(word) && !answer.text.contains("secret_plan"), "{}", answer.text);
     }
     assert_eq!(stage.ask(Call::signed("POST", "/v1/explain").json(&json!([]))).await.status, 422);
-    assert_eq!(stage.ask(Call::signed("POST", "/v1/explain?at=yesterday").json(&invitation("1", "ada", "x"))).await.problem(), "invalid");
+    for at in ["yesterday", "9999-12-30T21:00:00Z", "-009999-01-01T00:00:00Z", "2026-11-23", "1970-01-01T00:00:00Z"] {
+        let answer = stage.ask(Call::signed("POST", &format!("/v1/explain?at={at}")).json(&invitation("1", "ada", "x"))).await;
+        assert_eq!((answer.status, answer.problem()), (422, "invalid"), "{at}");
+    }
+    for at in ["2000-01-01T00:00:00Z", "2099-12-31T23:59:59Z"] {
+        let answer = stage.ask(Call::signed("POST", &format!("/v1/explain?at={at}")).json(&invitation("1", "ada", "x"))).await;
+        assert_eq!(answer.status, 200, "{at} {answer:?}");
+    }
+    let doubled = invitation("1", "ada", "x").to_string().replacen('{', r#"{"id":"2","#, 1);
+    let doubled = stage.ask(Call::signed("POST", "/v1/explain").header("content-type", "application/json").text(&doubled)).await;
+    assert_eq!(doubled.status, 422, "the producer would refuse it too: {doubled:?}");
     assert_eq!(stage.ask(Call::new("POST", "/v1/explain").json(&json!({}))).await.problem(), "not-a-backend");
 }
 
