@@ -50,6 +50,17 @@ pub struct Related {
 #[error("not an event of AllThrive SMS: {0}")]
 pub struct Unreadable(String);
 
+impl Unreadable {
+    /// The field that is wrong, such as `data.phone` (`event` where it is the whole), and what is wrong with it.
+    #[must_use]
+    pub fn field(&self) -> (String, &str) {
+        let (place, why) = self.0.split_once(": ").filter(|(place, _)| !place.contains(' ')).unwrap_or(("", &self.0));
+        let named = why.strip_prefix("missing field `").or_else(|| why.strip_prefix("duplicate field `")).and_then(|rest| rest.split('`').next());
+        let path = [Some(place), named].into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
+        (if path.is_empty() { "event".to_owned() } else { path }, why)
+    }
+}
+
 /// The prefix and suffix of every event type.
 pub const TYPE_PREFIX: &str = "com.allthrive.sms.";
 /// The version of every event type.

@@ -8,6 +8,7 @@ pub mod closing;
 pub mod consent;
 pub mod content;
 pub mod conversion;
+pub mod costs;
 pub mod delivery;
 pub mod due;
 pub mod encoding;

@@ -12,6 +12,7 @@ use sms::{
     caps::Caps,
     consent::Method,
     content::{BattleInvitation, Content, SecurityAlert},
+    costs::Line,
     event::{Event, UserId},
     gates::{Gate, Rules, Verdict},
     message::{Change, Message, Status},
@@ -110,6 +111,12 @@ impl Stage {
         let key = aws_sdk_dynamodb::types::AttributeValue::S(id.to_owned());
         let answer = self.embedded.dynamodb.get_item().table_name("LimitsTable").key("limit_id", key).consistent_read(true).send().await;
         answer.expect("get").item.map(|item| serde_dynamo::from_item(item).expect("a row")).unwrap_or_default()
+    }
+
+    /// All figures of the month together.
+    async fn line(&self) -> Line {
+        let costs = self.admissions.costs("2026-11").await.expect("costs");
+        costs.days.values().flat_map(|lines| lines.values().copied()).fold(Line::default(), Line::and)
     }
 
     async fn committed(&self) -> i64 {
@@ -219,6 +226,7 @@ async fn a_refused_text_gives_everything_back_once() {
     assert_eq!(stage.committed().await, 0);
     assert!(stage.limit("day/2026-11-23/u1").await["ids"].is_null());
     assert_eq!(stage.limit("hours/+13125560001").await["texts"], serde_json::json!({}));
+    assert_eq!(stage.line().await, Line::default(), "nor is it left in the day's figures");
 }
 
 #[tokio::test]
@@ -232,6 +240,7 @@ async fn a_delivered_text_costs_what_its_receipt_says_and_still_counts() {
     assert_eq!((&month["committed"], &month["promotional"], &month["settled"]), (&1234.into(), &1234.into(), &1234.into()));
     assert_eq!(stage.limit("day/2026-11-23/u1").await["ids"].as_array().map(Vec::len), Some(1));
     assert_eq!(stage.messages.get(row.message_id).await.expect("get").expect("row").settled, Some(MicroUsd(1234)));
+    assert_eq!(stage.line().await, Line { admitted: 1, estimated: 1000, sent: 1, parts: 1, settled: 1234 });
 }
 
 #[tokio::test]
@@ -244,6 +253,7 @@ async fn an_answer_that_met_no_gate_is_in_the_books_once_it_is_billed() {
         stage.admissions.settle(&delivered, now()).await.expect("settle");
     }
     assert_eq!(stage.committed().await, 500);
+    assert_eq!(stage.line().await, Line { admitted: 1, estimated: 500, sent: 1, parts: 0, settled: 500 });
 }
 
 #[tokio::test]
@@ -352,6 +362,17 @@ async fn rush(fates: &[Fate], people: &[usize]) {
     let waiting = rows.iter().filter(|row| row.settled.is_none()).filter_map(|row| row.reserved.as_ref()).map(|reserved| reserved.amount.0);
     assert_eq!(stage.committed().await, real + waiting.sum::<i64>());
     assert_eq!(stage.limit("budget/2026-11").await["settled"].as_i64().unwrap_or_default(), real);
+    let standing = rows.iter().filter(|row| matches!(row.status, Status::Pending | Status::Delivered));
+    let estimated = standing.clone().filter_map(|row| row.reserved.as_ref()).map(|reserved| reserved.amount.0).sum();
+    let sent = rows.iter().filter(|row| row.status == Status::Delivered);
+    let line = Line {
+        admitted: i64::try_from(standing.count()).expect("few"),
+        estimated,
+        sent: i64::try_from(sent.clone().count()).expect("few"),
+        parts: sent.filter_map(|row| row.parts).map(i64::from).sum(),
+        settled: real,
+    };
+    assert_eq!(stage.line().await, line, "the figures are those of the rows");
     let mut days = BTreeMap::<String, usize>::new();
     for row in rows.iter().filter(|row| matches!(row.status, Status::Pending | Status::Delivered)) {
         *days.entry(format!("day/2026-11-23/{}", row.user_id.as_ref().expect("user"))).or_default() += 1;

@@ -78,6 +78,13 @@ impl Embedded {
         Ok(())
     }
 
+    /// Writes a row, whatever is there.
+    pub async fn put(&self, table: &str, row: impl serde::Serialize) -> anyhow::Result<()> {
+        let item = serde_dynamo::aws_sdk_dynamodb_1::to_item(row)?;
+        self.dynamodb.put_item().table_name(table).set_item(Some(item)).send().await?;
+        Ok(())
+    }
+
     /// All items of a table, as plain JSON.
     pub async fn scan(&self, table: &str) -> anyhow::Result<Vec<Value>> {
         let items = self.dynamodb.scan().table_name(table).send().await?.items.unwrap_or_default();

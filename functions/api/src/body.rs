@@ -5,7 +5,10 @@ use axum::{
     extract::{FromRequest, FromRequestParts, RawPathParams, Request},
     http::{HeaderMap, header, request::Parts},
 };
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use sms::json::Object;
 
 use crate::problem::{Kind, Problem};
@@ -23,12 +26,22 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            return Err(Kind::NotJson.problem());
-        }
-        let bytes = to_bytes(request.into_body(), MOST_BYTES).await.map_err(|_| Kind::BodyTooLarge.problem())?;
-        parse(&bytes).map(Body)
+        parse(&json_bytes(request).await?).map(Body)
     }
+}
+
+async fn json_bytes(request: Request) -> Result<Bytes, Problem> {
+    if !is_json(request.headers()) {
+        return Err(Kind::NotJson.problem());
+    }
+    to_bytes(request.into_body(), MOST_BYTES).await.map_err(|_| Kind::BodyTooLarge.problem())
+}
+
+/// The text of a JSON body that has a reader of its own.
+pub async fn json_text(request: Request) -> Result<String, Problem> {
+    let bytes = json_bytes(request).await?;
+    serde_json::from_slice::<IgnoredAny>(&bytes).map_err(|_| Kind::MalformedJson.problem())?;
+    String::from_utf8(bytes.to_vec()).map_err(|_| Kind::MalformedJson.problem())
 }
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {

@@ -102,7 +102,7 @@ impl Documented {
             "info": {
                 "title": "AllThrive SMS",
                 "version": env!("CARGO_PKG_VERSION"),
-                "description": "Preferences, opt-in, verification and history of texts. Errors are RFC 9457 problems.",
+                "description": "Preferences, opt-in, verification and history of texts, what they cost, and why they go or do not. Errors are RFC 9457 problems.",
                 "license": {"name": "MIT", "identifier": "MIT"},
             },
             "paths": self.paths,

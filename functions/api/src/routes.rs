@@ -1,7 +1,9 @@
 //! Every route, with its description.
 
 pub mod consent;
+mod costs;
 pub mod elements;
+mod explain;
 mod export;
 mod leaving;
 pub mod messages;
@@ -72,10 +74,22 @@ fn described() -> (Router<Arc<Api>>, Value) {
     let erase =
         Operation::new("Erase a person, but for the opt-outs of their numbers and, sealed, their consent ledger", 204, "Nothing is left.", None);
     let erase = erase.or(202, "There is more than one request can do: ask again.").refuses(&[Kind::Conflict]);
+    let costs =
+        Operation::new("Read what a month's texts cost, and what is left of its budget", 200, "The figures.", Some(routes.schema::<costs::Costs>()));
+    let costs = costs.with(Documented::query::<costs::CostsQuery>());
+    let explain = Operation::new(
+        "Learn what would become of an event, and why; nothing is sent",
+        200,
+        "Its fate.",
+        Some(routes.schema::<explain::Explanation>()),
+    );
+    let explain = explain.takes(explain::schema()).with(Documented::query::<explain::ExplainQuery>());
     let document = Operation::new("Read this document", 200, "OpenAPI 3.1.", Some(json_schema()));
     routes
         .add(&Method::POST, "/v1/users/{userId}/tokens", Caller::Backend, tokens::make, &token)
         .add(&Method::GET, "/v1/messages/{messageId}", Caller::Backend, messages::one, &message)
+        .add(&Method::GET, "/v1/costs", Caller::Backend, costs::read, &costs)
+        .add(&Method::POST, "/v1/explain", Caller::Backend, explain::explain, &explain)
         .add(&Method::GET, "/v1/users/{userId}/export", Caller::Backend, export::read, &export)
         .add(&Method::DELETE, "/v1/users/{userId}", Caller::Backend, leaving::erase, &erase)
         .add(&Method::GET, "/sms-elements.js", Caller::Anybody, elements::script, &script)

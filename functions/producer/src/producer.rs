@@ -13,7 +13,7 @@ use sms::{
     phone::PhoneNumber,
     queues::Lanes,
     recipient::Recipient,
-    stores::{Admissions, Admitted, Asked, Asker, Codes, Messages, OptOuts, Recipients, Wish},
+    stores::{Admissions, Admitted, Codes, Messages, OptOuts, Recipients, Wish},
 };
 use tracing::info;
 use uuid::Uuid;
@@ -63,25 +63,14 @@ impl Producer {
     async fn prepare_code(
         &self,
         wish: Wish<'_>,
-        mut message: Message,
+        message: Message,
         random: fn() -> anyhow::Result<[u8; 16]>,
         now: Timestamp,
     ) -> anyhow::Result<Message> {
         if message.kind() != Kind::PhoneVerification || message.status != Status::Pending || self.messages.get(message.message_id).await?.is_some() {
             return Ok(message);
         }
-        let user = message.user_id.clone().context("a verification without a user")?;
-        let phone = message.phone.clone().context("a verification without a number")?;
-        let has_proven = wish.recipient.and_then(Recipient::verified_phone) == Some(&phone);
-        let asker = Asker { user: &user, phone: &phone, address: None, has_proven, is_sent: true };
-        match self.codes.ask(&asker, message.message_id, random()?, now).await? {
-            Asked::Granted(verification) => message.useful_until = message.useful_until.min(verification.valid_until),
-            Asked::Refused(refusal) => {
-                let (gate, detail) = refusal.gate().context("too many ask for codes at this moment")?;
-                gates::refuse(&mut message, gate, detail);
-            }
-        }
-        Ok(message)
+        self.codes.prepare(message, wish.recipient, random()?, now).await
     }
 
     async fn enqueue(&self, admitted: Vec<anyhow::Result<Option<(Uuid, Lane)>>>) -> Vec<anyhow::Result<()>> {

@@ -23,6 +23,7 @@ use crate::{
     books::{Books, day_key},
     budget::{self, Budget, CLOSED_FOR, Reserved, Spent},
     caps::{Caps, Day, Hours},
+    costs::{self, Costs, Lines},
     event::Event,
     gates::{self, Rules},
     kind::Class,
@@ -112,6 +113,29 @@ impl Admissions {
         results
     }
 
+    /// The row that [`Self::admit`] would write for `wish` at `now`, before anything is done with it. Changes nothing.
+    pub async fn foresee(&self, wish: Wish<'_>, rules: &Rules, now: Timestamp) -> anyhow::Result<Message> {
+        let books = self.books(&[&wish], rules, now).await?;
+        Ok(gates::decide(wish.event, wish.recipient, wish.opt_out, &books, rules, now))
+    }
+
+    /// The figures of a month such as `2026-11`, by one read.
+    pub async fn costs(&self, month: &str) -> anyhow::Result<Costs> {
+        let days = costs::days(month);
+        let keys = days.iter().map(|day| costs::key(day)).chain([Spent::key(month)]).collect();
+        let batch = batch_items(&self.client, &self.limits, "limit_id", keys).await?;
+        anyhow::ensure!(batch.unprocessed.is_empty(), "DynamoDB did not get to {} rows of {}", batch.unprocessed.len(), self.limits);
+        let mut costs = Costs { spent: Spent::new(Spent::key(month)), days: days.into_iter().map(|day| (day, Lines::new())).collect() };
+        for item in batch.found {
+            let key = item.get("limit_id").and_then(|id| id.as_s().ok()).cloned().unwrap_or_default();
+            match key.strip_prefix("costs/") {
+                Some(day) => drop(costs.days.insert(day.to_owned(), row::<costs::Day>(item, &self.limits)?.lines())),
+                None => costs.spent = row(item, &self.limits)?,
+            }
+        }
+        Ok(costs)
+    }
+
     async fn admit_together<'a, F: Future<Output = anyhow::Result<Message>>>(
         &self,
         wishes: &[Wish<'a>],
@@ -184,6 +208,9 @@ impl Admissions {
         }
         for (key, ids) in days(rows) {
             items.push(self.count_in_day(key, ids, &rules.caps, now)?);
+        }
+        for (day, lines) in costs::of_admission(rows) {
+            items.push(self.add_costs(&day, &lines, now)?);
         }
         for (key, hours) in &after.hours {
             if before.hours.get(key) != Some(hours) {
@@ -279,6 +306,20 @@ impl Admissions {
         Ok(TransactWriteItem::builder().put(put.build()?).build())
     }
 
+    /// Adds to a day's figures. Whoever writes them writes the month's book in the same transaction, so that nobody waits for them who would not wait for that.
+    fn add_costs(&self, day: &str, lines: &Lines, now: Timestamp) -> anyhow::Result<TransactWriteItem> {
+        let mut update = self.update_limit(costs::key(day));
+        let mut added = Vec::new();
+        for (n, (name, value)) in costs::attributes(lines).into_iter().enumerate() {
+            update = update.expression_attribute_names(format!("#n{n}"), name).expression_attribute_values(format!(":v{n}"), attribute(value)?);
+            added.push(format!("#n{n} :v{n}"));
+        }
+        let add = if added.is_empty() { String::new() } else { format!(" ADD {}", added.join(", ")) };
+        let update = update.update_expression(format!("SET expires_at = :forget{add}"));
+        let update = update.expression_attribute_values(":forget", attribute((now + budget::KEPT).as_second())?);
+        Ok(TransactWriteItem::builder().update(update.build()?).build())
+    }
+
     fn update_limit(&self, key: String) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         Update::builder().table_name(&self.limits).key("limit_id", AttributeValue::S(key))
     }
@@ -304,7 +345,10 @@ impl Admissions {
             .expression_attribute_values(":change", attribute(change)?)
             .expression_attribute_values(":price", attribute(bill.price)?)
             .expression_attribute_values(":forget", attribute((now + budget::KEPT).as_second())?);
-        let items = vec![TransactWriteItem::builder().update(mark.build()?).build(), TransactWriteItem::builder().update(book.build()?).build()];
+        let mark = TransactWriteItem::builder().update(mark.build()?).build();
+        let book = TransactWriteItem::builder().update(book.build()?).build();
+        let (day, lines) = costs::of_settling(row, &bill, now);
+        let items = vec![mark, book, self.add_costs(&day, &lines, now)?];
         for attempt in 0..TRIES {
             match self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await.map_err(SdkError::into_service_error) {
                 Ok(_) => return Ok(()),

@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 
+use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use tracing::{error, info};
 use uuid::Uuid;
@@ -12,11 +13,14 @@ use super::{Limits, Verifications};
 use crate::{
     conversion::{self, Block, Count},
     event::UserId,
-    gates::Gate,
+    gates::{self, Gate},
+    kind::Kind,
     lambda::jitter,
     limits::{Limit, Tally},
+    message::{Message, Status},
     metrics::{self, Unit},
     phone::PhoneNumber,
+    recipient::Recipient,
     verification::Verification,
 };
 
@@ -122,7 +126,15 @@ fn id_of_pair(user: &UserId, phone: &PhoneNumber) -> String {
     format!("code/{user}/{}", phone.as_e164())
 }
 
-impl Asker<'_> {
+impl<'a> Asker<'a> {
+    /// Whoever `message` is for, if it is to bring a code that nobody asked for yet.
+    fn of(message: &'a Message, recipient: Option<&Recipient>) -> Option<Self> {
+        let (user, phone) = (message.user_id.as_ref()?, message.phone.as_ref()?);
+        let wants_code = message.kind() == Kind::PhoneVerification && message.status == Status::Pending;
+        let has_proven = recipient.and_then(Recipient::verified_phone) == Some(phone);
+        wants_code.then_some(Self { user, phone, address: None, has_proven, is_sent: true })
+    }
+
     /// The rows that count. The first is the person's and the number's, which names their verification.
     fn limits(&self) -> Vec<Counted> {
         let mut limits: Vec<Counted> = vec![
@@ -207,6 +219,41 @@ impl Codes {
         Ok(Asked::Refused(Refusal { why: Why::Crowd, wait: SignedDuration::from_secs(1) }))
     }
 
+    /// Asks for the code of a decided `message` that an event wants, and lets a gate say no to it if there is none now. Other messages stay as they are.
+    pub async fn prepare(&self, mut message: Message, recipient: Option<&Recipient>, random: [u8; 16], now: Timestamp) -> anyhow::Result<Message> {
+        let Some(asker) = Asker::of(&message, recipient) else { return Ok(message) };
+        match self.ask(&asker, message.message_id, random, now).await? {
+            Asked::Granted(verification) => message.useful_until = message.useful_until.min(verification.valid_until),
+            Asked::Refused(refusal) => {
+                let (gate, detail) = refusal.gate().context("too many ask for codes at this moment")?;
+                gates::refuse(&mut message, gate, detail);
+            }
+        }
+        Ok(message)
+    }
+
+    /// What [`Self::prepare`] would make of `message`, as far as the gates go. Changes nothing.
+    pub async fn foresee(&self, mut message: Message, recipient: Option<&Recipient>, now: Timestamp) -> anyhow::Result<Message> {
+        let Some(asker) = Asker::of(&message, recipient) else { return Ok(message) };
+        let limits = asker.limits();
+        let ids = limits.iter().map(|(id, ..)| id.clone()).collect::<Vec<_>>();
+        let tallies = self.limits.read(&ids).await?;
+        if tallies[0].message_id == Some(message.message_id) {
+            return Ok(message);
+        }
+        let mut refused = refusal(&tallies, &limits, now);
+        if refused.is_none() {
+            refused = match self.find_block(&asker, now).await? {
+                Some((block, _)) => Some(Refusal { wait: block.blocked_until.duration_since(now), why: Why::Blocked(block) }),
+                None => self.everybody_had_theirs(now).await?,
+            };
+        }
+        if let Some((gate, detail)) = refused.as_ref().and_then(Refusal::gate) {
+            gates::refuse(&mut message, gate, detail);
+        }
+        Ok(message)
+    }
+
     /// A code came back. For who used it up, and nobody else: each counts once.
     pub async fn came_back(&self, verification: &Verification) -> anyhow::Result<()> {
         self.limits.convert(conversion::prefix(&verification.phone), verification.created_at, Count { asked: 0, back: 1 }).await
@@ -250,35 +297,54 @@ impl Codes {
 
     /// The block of the number's prefix, old or new.
     async fn block(&self, asker: &Asker<'_>, now: Timestamp) -> anyhow::Result<Option<Block>> {
-        if asker.has_proven {
-            return Ok(None);
-        }
-        let prefix = conversion::prefix(asker.phone);
-        if let Some(block) = self.limits.blocked(prefix, now).await? {
-            return Ok(Some(block));
-        }
-        let (recent, past) = self.limits.conversion(prefix, now).await?;
-        if !conversion::has_collapsed(recent, past) {
-            return Ok(None);
-        }
-        let block = Block::new(prefix, recent, now);
-        if self.limits.block(&block, now).await? {
-            error!(prefix, codes.asked = recent.asked, codes.back = recent.back, "conversion collapsed: the prefix is blocked");
+        let Some((block, collapsed)) = self.find_block(asker, now).await? else { return Ok(None) };
+        if let Some(recent) = collapsed
+            && self.limits.block(&block, now).await?
+        {
+            error!(prefix = block.prefix(), codes.asked = recent.asked, codes.back = recent.back, "conversion collapsed: the prefix is blocked");
             metrics::emit(now, "ConversionCollapsed", Unit::Count, 1.0, &[]);
         }
         Ok(Some(block))
     }
 
+    /// The block of the number's prefix; with the counts that make it, if it is not written yet.
+    async fn find_block(&self, asker: &Asker<'_>, now: Timestamp) -> anyhow::Result<Option<(Block, Option<Count>)>> {
+        if asker.has_proven {
+            return Ok(None);
+        }
+        let prefix = conversion::prefix(asker.phone);
+        if let Some(block) = self.limits.blocked(prefix, now).await? {
+            return Ok(Some((block, None)));
+        }
+        let (recent, past) = self.limits.conversion(prefix, now).await?;
+        if !conversion::has_collapsed(recent, past) {
+            return Ok(None);
+        }
+        Ok(Some((Block::new(prefix, recent, now), Some(recent))))
+    }
+
     /// The breaker: whatever goes wrong elsewhere, no more codes than this leave within an hour of the clock.
     async fn count_for_everybody(&self, now: Timestamp) -> anyhow::Result<Option<Refusal>> {
-        let hour = now.as_second().div_euclid(3600);
-        let ends = Timestamp::from_second((hour + 1) * 3600)?;
-        if self.limits.count(format!("everybody/{hour}"), self.per_hour, ends).await? {
+        let (id, ends) = hour_of_everybody(now)?;
+        if self.limits.count(id, self.per_hour, ends).await? {
             return Ok(None);
         }
         error!(codes_per_hour = self.per_hour, "the breaker is open: no more codes this hour");
         Ok(Some(Refusal { why: Why::Everybody, wait: ends.duration_since(now) }))
     }
+
+    /// What the breaker would say, without counting.
+    async fn everybody_had_theirs(&self, now: Timestamp) -> anyhow::Result<Option<Refusal>> {
+        let (id, ends) = hour_of_everybody(now)?;
+        let is_open = self.limits.counted(id).await? >= self.per_hour;
+        Ok(is_open.then(|| Refusal { why: Why::Everybody, wait: ends.duration_since(now) }))
+    }
+}
+
+/// The row of the breaker's hour, and when that ends.
+fn hour_of_everybody(now: Timestamp) -> anyhow::Result<(String, Timestamp)> {
+    let hour = now.as_second().div_euclid(3600);
+    Ok((format!("everybody/{hour}"), Timestamp::from_second((hour + 1) * 3600)?))
 }
 
 fn blocked(block: Block, now: Timestamp) -> Asked {

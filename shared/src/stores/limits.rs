@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, Put, TransactWriteItem},
 };
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 
 use super::{Item, attribute, batch_get, overtaken};
@@ -79,6 +80,17 @@ impl Limits {
             Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
             Err(error) => Err(error).with_context(|| format!("UpdateItem on {}", self.table)),
         }
+    }
+
+    /// How often `id` was counted.
+    pub async fn counted(&self, id: String) -> anyhow::Result<u64> {
+        #[derive(Deserialize)]
+        struct Times {
+            times_done: u64,
+        }
+        let batch = batch_get::<Times>(&self.client, &self.table, "limit_id", vec![id]).await?;
+        anyhow::ensure!(batch.unprocessed.is_empty(), "DynamoDB did not get to a row of {}", self.table);
+        Ok(batch.found.first().map_or(0, |times| times.times_done))
     }
 
     /// Counts codes to numbers with `prefix` that were asked for at `at`, and those of them that came back: one write without a condition, into a row of its hour.

@@ -70,7 +70,8 @@ fn accented(letter: char, accent: char) -> Option<char> {
     })
 }
 
-fn near(c: char) -> Option<&'static str> {
+/// What is nearest to `c` in GSM-7, where it has no `c` itself; `None` if nothing is like it.
+pub(super) fn near(c: char) -> Option<&'static str> {
     Some(match c {
         '‘' | '’' | '‚' | '‛' | '‹' | '›' | '′' | '´' | '`' | 'ʼ' => "'",
         '“' | '”' | '„' | '‟' | '«' | '»' | '″' => "\"",

@@ -9,6 +9,7 @@ mod gsm;
 mod harmless;
 mod left;
 mod link;
+mod savings;
 mod shorten;
 mod spanish;
 
@@ -24,6 +25,7 @@ use crate::{
 };
 
 pub use harmless::harmless;
+pub use savings::{Saving, savings};
 
 /// What stands for the code where nobody may read the real one.
 pub const CODE_PLACEHOLDER: &str = "000000";

@@ -11,7 +11,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sms::{message::Message, moment, stores::Cursor};
+use sms::{gates::Step, message::Message, moment, stores::Cursor};
 use uuid::Uuid;
 
 use crate::routes::consent::name;
@@ -92,9 +92,9 @@ pub struct View {
 /// A gate's word.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct GateView {
+pub struct GateView {
     gate: String,
-    /// `pass`, `skip` or `fail`.
+    /// `pass`, `skip`, `hold` or `fail`.
     verdict: String,
     detail: Option<String>,
 }
@@ -149,9 +149,15 @@ pub fn decode(cursor: &str) -> Option<Cursor> {
     Some(Cursor { created_at: created_at.to_owned(), message_id: id.parse().ok()? })
 }
 
+impl GateView {
+    /// The gate's word, as the row has it.
+    pub fn of(step: &Step) -> Self {
+        Self { gate: name(step.gate), verdict: name(step.verdict), detail: step.detail.clone() }
+    }
+}
+
 impl View {
     fn of(message: &Message) -> Self {
-        let gate = |step: &sms::gates::Step| GateView { gate: name(step.gate), verdict: name(step.verdict), detail: step.detail.clone() };
         Self {
             message_id: message.message_id,
             user_id: message.user_id.as_ref().map(|user| user.as_str().to_owned()),
@@ -173,7 +179,7 @@ impl View {
             carrier: message.carrier.clone(),
             delivery_status: message.delivery_status.clone(),
             delivery_detail: message.delivery_detail.clone(),
-            gates: message.gates.iter().map(gate).collect(),
+            gates: message.gates.iter().map(GateView::of).collect(),
             changes: message.changes.iter().map(|change| ChangeView { status: change.status.as_str(), at: change.at }).collect(),
             created_at: message.created_at,
             updated_at: message.updated_at,

@@ -1,8 +1,10 @@
 //! HTTP requests as API Gateway hands them over; rows, texts and answers out. On an embedded DynamoDB, with the real SDK in between.
 
 mod access;
+mod costs;
 mod document;
 mod elements;
+mod explain;
 mod history;
 mod leaving;
 mod opt_in;
@@ -123,6 +125,10 @@ impl Stage {
     }
 
     async fn with_codes_per_hour(codes_per_hour: u64) -> Self {
+        Self::with_rules(codes_per_hour, rules()).await
+    }
+
+    async fn with_rules(codes_per_hour: u64, rules: Rules) -> Self {
         let embedded = Embedded::start().await.expect("embedded");
         let clock = Arc::new(Mutex::new(start_of_time()));
         let keys = Arc::new(Mutex::new(key_pair('k', "")));
@@ -155,7 +161,7 @@ impl Stage {
             opt_out_orders: OptOutOrders::new(embedded.sqs.clone(), "http://queues/inbound".into()),
             code_secret: Secret::new(&vault, "codes".into()),
             token_keys: RotatingSecret::new(&vault, "tokens".into()),
-            rules: rules(),
+            rules,
             consent_retention_years: 4,
             clock: Box::new(move || *told.lock().expect("clock")),
         };

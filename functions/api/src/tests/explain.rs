@@ -1,0 +1,546 @@
+//! What would become of an event: said without a trace, and then true.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use sms::{
+    budget::Spent,
+    caps::{Caps, Counted, Day, Hours, words_of},
+    conversion::{Block, Count, prefix},
+    event::Event,
+    gates::{addressee, counted_in},
+    kind::{Category, Class},
+    message::Message,
+    moment,
+    opt_out::OptOut,
+    quiet_hours::SendingHours,
+    stores::{Admitted, Wish},
+};
+use uuid::Uuid;
+
+use super::{
+    Admissions, Answer, Budget, Call, Categories, Change, Codes, Consent, Limits, Messages, Method, MicroUsd, Notes, PHONE, Recipient, Rules,
+    SignedDuration, Stage, Timestamp, Value, Verifications, ada, json, phone, rules, start_of_time, user,
+};
+
+fn event(kind: &str, id: &str, user: &str, mut data: Value) -> Value {
+    data["user_id"] = user.into();
+    json!({"specversion": "1.0", "id": id, "source": "test", "type": format!("com.allthrive.sms.{kind}.v1"), "data": data})
+}
+
+pub fn invitation(id: &str) -> Value {
+    about("Haiku duel", id)
+}
+
+pub fn alert(id: &str) -> Value {
+    event("security_alert", id, "ada", json!({"alert": "new_login", "detail": "Firefox on Linux", "link": "https://allthrive.ai/s"}))
+}
+
+fn about(topic: &str, id: &str) -> Value {
+    event("battle_invitation", id, "ada", json!({"inviter_name": "Bob", "battle_topic": topic, "invitation_link": "https://allthrive.ai/b/9"}))
+}
+
+async fn explain(stage: &Stage, event: &Value, query: &str) -> Answer {
+    stage.ask(Call::signed("POST", &format!("/v1/explain{query}")).json(event)).await
+}
+
+const TABLES: [&str; 7] = ["RecipientsTable", "OptOutsTable", "ConsentsTable", "MessagesTable", "RepliesTable", "VerificationsTable", "LimitsTable"];
+
+/// Everything that is kept anywhere.
+async fn world(stage: &Stage) -> (Vec<Vec<Value>>, [Vec<Value>; 3]) {
+    let mut tables = Vec::new();
+    for table in TABLES {
+        tables.push(stage.rows(table).await);
+    }
+    (tables, ["urgent", "bulk", "inbound"].map(|queue| stage.embedded.queues.messages(queue)))
+}
+
+fn only_reads(calls: &[String]) -> bool {
+    calls.iter().all(|call| [".GetItem", ".BatchGetItem"].iter().any(|read| call.ends_with(read)))
+}
+
+#[tokio::test]
+async fn explaining_changes_nothing_and_only_reads() {
+    let stage = Stage::set().await.with(ada()).await;
+    assert_eq!(stage.ask(stage.me("ada", "POST", "verifications").json(&json!({"phoneNumber": PHONE}))).await.status, 202);
+    stage.embedded.put("OptOutsTable", opt_out(phone("+12025550104"), false)).await.expect("put");
+    let code = event("phone_verification", "c", "dee", json!({"phone": "+12025550104"}));
+    let of_nobody = event("streak_alert", "n", "nobody", json!({"streak_count": 3, "action_link": "https://allthrive.ai/s"}));
+    let before = world(&stage).await;
+    assert!(before.0.iter().filter(|rows| !rows.is_empty()).count() >= 5 && !before.1[0].is_empty(), "{before:?}");
+    for event in [invitation("i"), alert("a"), code, of_nobody, json!({"no": "event"})] {
+        for query in ["", "?at=2026-11-24T03:00:00Z"] {
+            drop(stage.embedded.calls.take());
+            let answer = explain(&stage, &event, query).await;
+            assert!([200, 422].contains(&answer.status), "{answer:?}");
+            let calls = stage.embedded.calls.take();
+            assert!(only_reads(&calls) && calls.len() <= 9, "{calls:?}");
+        }
+    }
+    assert_eq!(world(&stage).await, before);
+}
+
+#[tokio::test]
+async fn a_text_that_would_go_shows_its_gates_its_words_and_its_price() {
+    let stage = Stage::set().await.with(ada()).await;
+    let answer = explain(&stage, &invitation("i"), "?at=2026-11-23T15:00:00%2B01:00").await;
+    assert_eq!((answer.status, &answer.body["status"], &answer.body["at"]), (200, &json!("pending"), &json!("2026-11-23T14:00:00.000Z")));
+    assert_eq!(answer.body["messageId"], sms::event::message_id("test", "i").to_string());
+    assert_eq!(
+        (&answer.body["type"], &answer.body["class"], &answer.body["lane"]),
+        (&json!("battle_invitation"), &json!("promotional"), &json!("bulk"))
+    );
+    let gates = answer.body["gates"].as_array().expect("gates");
+    assert_eq!((gates.len(), &gates[0]["gate"], &gates[15]["gate"]), (16, &json!("schema"), &json!("budget")));
+    assert!(answer.body["text"].as_str().is_some_and(|text| text.contains("Haiku duel")), "{answer:?}");
+    assert_eq!((&answer.body["encoding"], &answer.body["parts"], &answer.body["estimatedPrice"]), (&json!("GSM"), &json!(1), &json!(8830)));
+    assert_eq!((&answer.body["savings"], &answer.body["releaseAt"]), (&json!([]), &json!(null)));
+}
+
+#[tokio::test]
+async fn one_character_that_doubles_the_price_is_named_with_its_place_and_field() {
+    let stage = Stage::set().await.with(ada()).await;
+    let answer = explain(&stage, &about("Haiku duel 🎉", "i"), "").await;
+    let (text, saving) = (answer.body["text"].as_str().expect("text"), &answer.body["savings"][0]);
+    assert_eq!((&answer.body["encoding"], &answer.body["parts"]), (&json!("UNICODE"), &json!(2)));
+    let odd = &saving["characters"][0];
+    assert_eq!((&odd["character"], &odd["codePoint"], &odd["field"]), (&json!("🎉"), &json!("U+1F389"), &json!("data.battle_topic")));
+    let position = usize::try_from(odd["position"].as_u64().expect("position")).expect("small");
+    assert_eq!(text.chars().nth(position - 1), Some('🎉'));
+    assert_eq!((&saving["parts"], &saving["saves"]), (&json!(1), &json!(8830)));
+    assert!(saving["advice"].as_str().is_some_and(|advice| advice.contains("1 part instead of 2")), "{saving}");
+    let without = explain(&stage, &about("Haiku duel", "i"), "").await;
+    assert_eq!(without.body["estimatedPrice"], 8830, "who takes the advice pays that");
+
+    let long = explain(&stage, &about(&"duel ".repeat(25), "i"), "").await;
+    assert_eq!((&long.body["encoding"], &long.body["parts"]), (&json!("GSM"), &json!(2)));
+    let over = usize::try_from(long.body["savings"][0]["shortenBy"].as_u64().expect("characters")).expect("small");
+    assert_eq!(long.body["text"].as_str().expect("text").len() - over, 160, "all of it is plain");
+}
+
+#[tokio::test]
+async fn a_held_text_shows_its_release_and_a_code_is_never_shown() {
+    let night = Rules { quiet_hours: Some(SendingHours::default()), ..rules() };
+    let stage = Stage::with_rules(1000, night).await.with(ada()).await;
+    let held = explain(&stage, &invitation("i"), "?at=2026-11-24T04:30:00Z").await;
+    assert_eq!(held.body["status"], "held");
+    let release = held.body["releaseAt"].as_str().expect("a release");
+    assert!(("2026-11-24T13:00:00.000Z".."2026-11-24T13:20:00.000Z").contains(&release), "{release}");
+
+    let code = event("phone_verification", "c", "dee", json!({"phone": "+12025550104"}));
+    let answer = explain(&stage, &code, "").await;
+    assert_eq!((&answer.body["status"], &answer.body["parts"]), (&json!("pending"), &json!(1)));
+    assert!(answer.body["text"].as_str().is_some_and(|text| text.contains("000000")), "{answer:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_event_is_refused_with_its_field_and_quoted_nowhere() {
+    let stage = Stage::set().await.with(ada()).await;
+    let with = |path: &str, value: Value| {
+        let mut event = invitation("i");
+        *event.pointer_mut(path).expect("a place") = value;
+        event
+    };
+    let without = |name: &str| {
+        let mut event = invitation("i");
+        event.as_object_mut().expect("object").remove(name);
+        event
+    };
+    let extra = {
+        let mut event = invitation("i");
+        event["data"]["secret-word"] = "secret-word".into();
+        event
+    };
+    let cases = [
+        (with("/specversion", json!("secret-word")), "specversion"),
+        (with("/type", json!("secret-word")), "type"),
+        (with("/data/user_id", json!("secret word")), "data.user_id"),
+        (with("/data/battle_topic", json!(7)), "data.battle_topic"),
+        (event("phone_verification", "c", "dee", json!({"phone": "secret-word"})), "data.phone"),
+        (without("id"), "id"),
+        (without("data"), "data"),
+        (extra, "data"),
+        (json!([1]), "event"),
+        (json!("secret-word"), "event"),
+    ];
+    for (event, field) in cases {
+        let answer = explain(&stage, &event, "").await;
+        assert_eq!((answer.status, answer.problem(), &answer.body["errors"][0]["field"]), (422, "invalid", &json!(field)), "{event}: {answer:?}");
+        assert!(!answer.text.contains("secret"), "{answer:?}");
+    }
+    let raw = async |text: &str| stage.ask(Call::signed("POST", "/v1/explain").text(text)).await;
+    assert_eq!(raw("{\"specversion\":").await.problem(), "malformed-json");
+    assert_eq!(raw(&" ".repeat(17 * 1024)).await.problem(), "body-too-large");
+    for query in ["?at=yesterday", "?at=2026-11-23", "?at=1999-12-31T23:59:59Z", "?at=2026-11-23T10:00:00+01:00", "?at=", "?when=now"] {
+        assert_eq!(explain(&stage, &invitation("i"), query).await.problem(), "invalid", "{query}");
+    }
+    for edge in ["2000-01-01T00:00:00Z", "2099-12-31T23:59:59Z"] {
+        assert_eq!(explain(&stage, &invitation("i"), &format!("?at={edge}")).await.status, 200, "{edge}");
+    }
+    assert_eq!(stage.ask(Call::new("POST", "/v1/explain").json(&invitation("i"))).await.problem(), "not-a-backend");
+}
+
+/// An event, whom it is for, and how things stand when it comes.
+#[derive(Debug, Clone)]
+struct Scene {
+    kind: usize,
+    /// One of a few whom every text reaches and who get many, or somebody new.
+    regular: Option<usize>,
+    person: Trait,
+    number: &'static str,
+    opted_out: u8,
+    zone: Option<&'static str>,
+    locale: Option<&'static str>,
+    /// Minutes after the start.
+    at: i64,
+    /// Minutes after `at`.
+    expiry: Option<i64>,
+    /// Minutes after `at`: when a battle ends, or when somebody was last seen.
+    moment: i64,
+    words: usize,
+    link: &'static str,
+    is_repeat: bool,
+    is_blocked: bool,
+    used: Used,
+}
+
+/// What is different about a person.
+#[derive(Debug, Clone, Copy)]
+enum Trait {
+    Nothing,
+    Unknown,
+    NoPhone,
+    Unverified,
+    NoConsent,
+    Revoked,
+    OtherNumber,
+    Off,
+    NoCategory,
+    Erased,
+}
+
+/// What others have used up.
+#[derive(Debug, Clone)]
+struct Used {
+    day: Option<usize>,
+    hours: Option<usize>,
+    same_words: bool,
+    /// What is left of the month's budget, for promotional texts.
+    left: Option<i64>,
+    is_closed: bool,
+}
+
+const WORDS: [&str; 7] =
+    ["Haiku duel", "Fête 🎉", "¿Quién gana mañana?", "Дуэль хайку до рассвета", "“Quotes” – and… dashes", "evil.example/x", "{[€]}~"];
+
+fn scene() -> impl Strategy<Value = Scene> {
+    let person = prop_oneof![
+        12 => Just(Trait::Nothing), 1 => Just(Trait::Unknown), 1 => Just(Trait::NoPhone), 1 => Just(Trait::Unverified), 1 => Just(Trait::NoConsent),
+        1 => Just(Trait::Revoked), 1 => Just(Trait::OtherNumber), 3 => Just(Trait::Off), 3 => Just(Trait::NoCategory), 1 => Just(Trait::Erased),
+    ];
+    let number = prop_oneof![8 => Just("+1202555"), 2 => Just("+1512555"), 2 => Just("+1208555"), 1 => Just("+1604555"), 2 => Just("+4917055")];
+    let zone = prop_oneof![3 => Just(None), 2 => Just(Some("America/New_York")), 1 => Just(Some("Pacific/Honolulu")), 1 => Just(Some("No/Such"))];
+    let locale = prop_oneof![2 => Just(None), 1 => Just(Some("es-MX"))];
+    let who = (prop::option::weighted(0.4, 0..6_usize), person, number, prop_oneof![8 => Just(0_u8), 1 => Just(1), 1 => Just(2)], zone, locale);
+    let link = prop_oneof![12 => Just("https://allthrive.ai/b/9"), 1 => Just("https://evil.example/b")];
+    // From the last week of November into December; many at few instants, so that they are in one another's way.
+    let at = prop_oneof![2 => 0_i64..14 * 1440, 1 => (0_i64..6).prop_map(|n| n * 125)];
+    let what = (0..8_usize, at, prop::option::weighted(0.4, -400_i64..1200), -60_i64..2000, 0..WORDS.len() * 3, link);
+    let left = prop::option::weighted(0.15, prop_oneof![Just(0_i64), Just(8829), Just(8830), Just(17_660), -20_000..20_000_i64]);
+    let used = (prop::option::weighted(0.2, 8..12_usize), prop::option::weighted(0.2, 3..8_usize), any::<bool>(), left, prop::bool::weighted(0.03));
+    let used = used.prop_map(|(day, hours, same_words, left, is_closed)| Used { day, hours, same_words, left, is_closed });
+    (who, what, used, prop::bool::weighted(0.12), prop::bool::weighted(0.3)).prop_map(
+        |((regular, person, number, opted_out, zone, locale), (kind, at, expiry, moment, words, link), used, is_repeat, is_blocked)| {
+            let (person, number, opted_out) = if regular.is_some() { (Trait::Nothing, "+1202555", 0) } else { (person, number, opted_out) };
+            Scene { kind, regular, person, number, opted_out, zone, locale, at, expiry, moment, words, link, is_repeat, is_blocked, used }
+        },
+    )
+}
+
+impl Scene {
+    fn at(&self) -> Timestamp {
+        start_of_time() + SignedDuration::from_mins(self.at)
+    }
+
+    fn later(&self, minutes: i64) -> String {
+        moment::text(self.at() + SignedDuration::from_mins(minutes))
+    }
+
+    /// Users and numbers of their own, but for the regulars.
+    fn id(&self, n: usize) -> usize {
+        self.regular.unwrap_or(n + 10)
+    }
+
+    fn number(&self, n: usize) -> String {
+        let exchange = if self.is_blocked && self.regular.is_none() && self.number == "+1202555" { "+1202558" } else { self.number };
+        format!("{exchange}{:04}", self.id(n))
+    }
+
+    fn recipient(&self, n: usize) -> Option<Recipient> {
+        let (number, other) = (phone(&self.number(n)), phone("+12025559999"));
+        let given = |phone, revoked_at| {
+            Some(Consent { given_at: start_of_time(), method: Method::OptInModal, ip: None, disclosure_version: None, phone, revoked_at })
+        };
+        let whole = Recipient {
+            phone: Some(number.clone()),
+            consent: given(number.clone(), None),
+            time_zone: self.zone.map(str::to_owned),
+            locale: self.locale.map(str::to_owned),
+            ..Recipient { user_id: user(&format!("p{}", self.id(n))), ..ada() }
+        };
+        Some(match self.person {
+            Trait::Nothing => whole,
+            Trait::Unknown => return None,
+            Trait::NoPhone => Recipient { phone: None, ..whole },
+            Trait::Unverified => Recipient { phone_verified_at: None, ..whole },
+            Trait::NoConsent => Recipient { consent: None, ..whole },
+            Trait::Revoked => Recipient { consent: given(number, Some(start_of_time())), ..whole },
+            Trait::OtherNumber => Recipient { consent: given(other, None), ..whole },
+            Trait::Off => Recipient { sms_enabled: false, ..whole },
+            Trait::NoCategory => Recipient { categories: Categories::default(), ..whole },
+            Trait::Erased => Recipient { erased: true, ..Recipient::new(whole.user_id) },
+        })
+    }
+
+    fn event(&self, n: usize) -> Value {
+        let words = WORDS[self.words % WORDS.len()].repeat([1, 4, 30][self.words / WORDS.len()]);
+        let (words, link) = (words.as_str(), self.link);
+        let seen = if self.moment % 3 == 0 { json!(null) } else { json!(self.later(-self.moment.abs() % 20)) };
+        let mut message = json!({"sender_name": words, "conversation_link": link});
+        if !seen.is_null() {
+            message["recipient_last_seen_at"] = seen;
+        }
+        let (kind, data) = match self.kind {
+            0 => ("battle_invitation", json!({"inviter_name": "Bob", "battle_topic": words, "invitation_link": link})),
+            1 => ("battle_result", json!({"battle_topic": words, "result_summary": words, "result_link": link})),
+            2 => ("battle_reminder", json!({"battle_topic": words, "ends_at": self.later(self.moment), "battle_link": link})),
+            3 => ("streak_alert", json!({"streak_count": self.words, "action_link": link})),
+            4 => ("direct_message", message),
+            5 => ("achievement_unlock", json!({"achievement_name": words, "achievement_link": link})),
+            6 => ("security_alert", json!({"alert": "new_login", "detail": words, "link": link})),
+            _ => ("phone_verification", json!({"phone": self.number(n)})),
+        };
+        let mut event = event(kind, &format!("e{n}"), &format!("p{}", self.id(n)), data);
+        if let Some(expiry) = self.expiry {
+            event["expirytime"] = self.later(expiry).into();
+        }
+        event
+    }
+}
+
+/// A stage with other ways into the same tables: those of the producer.
+struct Play {
+    stage: Stage,
+    rules: Rules,
+    admissions: Admissions,
+    messages: Messages,
+    codes: Codes,
+}
+
+impl Play {
+    async fn set(codes_per_hour: u64, rules: Rules) -> Self {
+        let stage = Stage::with_rules(codes_per_hour, rules.clone()).await;
+        let dynamodb = || stage.embedded.dynamodb.clone();
+        let verifications = Verifications::new(dynamodb(), "VerificationsTable".into());
+        Self {
+            rules,
+            admissions: Admissions::new(dynamodb(), "MessagesTable".into(), "LimitsTable".into()),
+            messages: Messages::new(dynamodb(), "MessagesTable".into()),
+            codes: Codes { limits: Limits::new(dynamodb(), "LimitsTable".into()), verifications, per_hour: codes_per_hour },
+            stage,
+        }
+    }
+
+    async fn put(&self, table: &str, row: impl serde::Serialize) {
+        self.stage.embedded.put(table, row).await.expect("put");
+    }
+
+    /// Makes things stand as the scene has them.
+    async fn prepare(&self, scene: &Scene, event: &Event, recipient: Option<&Recipient>, opt_out: Option<&OptOut>) {
+        let (at, used) = (scene.at(), &scene.used);
+        if let Some(recipient) = recipient {
+            self.put("RecipientsTable", recipient).await;
+        }
+        if let Some(opt_out) = opt_out {
+            self.put("OptOutsTable", opt_out).await;
+        }
+        let number = addressee(event, recipient);
+        if let Some(number) = number.filter(|number| number.as_e164().starts_with("+1202558")) {
+            self.put("LimitsTable", Block::new(prefix(number), Count { asked: 30, back: 0 }, at)).await;
+        }
+        let ids = |many: usize| (0..many).map(|n| Uuid::from_u128(n as u128).to_string()).collect::<BTreeSet<_>>();
+        for key in counted_in(event, recipient, &self.rules, at) {
+            match (key.split('/').next().expect("a part"), used.day, used.hours) {
+                ("day", Some(day), _) => self.put("LimitsTable", Day { ids: ids(day), ..Day::new(key, at) }).await,
+                ("hours", _, Some(hours)) => {
+                    let same = sms::gates::decide(event, recipient, None, &sms::books::Books::default(), &self.rules, at);
+                    let words = words_of(&same).filter(|_| used.same_words);
+                    let near = |n: usize| Counted { at: at.as_millisecond() - i64::try_from(n).expect("small") * 700_000, words: words.clone() };
+                    let texts = (0..hours).map(|n| (Uuid::from_u128(n as u128), near(n))).collect();
+                    let revision = 1 + self
+                        .stage
+                        .rows("LimitsTable")
+                        .await
+                        .iter()
+                        .find(|row| row["limit_id"] == *key)
+                        .map_or(0, |row| row["revision"].as_u64().expect("revision"));
+                    self.put("LimitsTable", Hours { limit_id: key, revision, texts, expires_at: at.as_second() }).await;
+                }
+                ("budget", ..) => {
+                    let left = used.left.unwrap_or(self.rules.budget.monthly.0 / 2);
+                    let committed = MicroUsd(self.rules.budget.ceiling(Class::Promotional).0 - left);
+                    let closed_until = if used.is_closed { at.as_millisecond() + 60_000 } else { 0 };
+                    self.put("LimitsTable", Spent { closed_until, ..Spent::new(key).and(Class::Promotional, committed) }).await;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The producer's path.
+    async fn admit(&self, wish: Wish<'_>, at: Timestamp) -> Admitted {
+        let before = async |wish: Wish<'_>, message: Message| {
+            if self.messages.get(message.message_id).await?.is_some() {
+                return Ok(message);
+            }
+            self.codes.prepare(message, wish.recipient, [7; 16], at).await
+        };
+        self.admissions.admit(&[wish], &self.rules, at, before).await.remove(0).expect("admitted")
+    }
+
+    /// Plays the scenes one after the other, and answers how often each gate decided and each status came.
+    async fn play(&self, scenes: &[Scene]) -> BTreeMap<String, usize> {
+        let mut seen = BTreeMap::new();
+        for (n, scene) in scenes.iter().enumerate() {
+            // A repeat is the event before once more, whatever has happened to its text.
+            let (n, scene) = if scene.is_repeat && n > 0 { (n - 1, &scenes[n - 1]) } else { (n, scene) };
+            let (body, recipient, at) = (scene.event(n), scene.recipient(n), scene.at());
+            let event = Event::parse(&body.to_string()).expect("an event");
+            let number = addressee(&event, recipient.as_ref()).cloned();
+            let opt_out = number.filter(|_| scene.opted_out > 0).map(|phone| opt_out(phone, scene.opted_out == 1));
+            self.prepare(scene, &event, recipient.as_ref(), opt_out.as_ref()).await;
+
+            drop(self.stage.embedded.calls.take());
+            let said = explain(&self.stage, &body, &format!("?at={}", moment::text(at))).await;
+            let calls = self.stage.embedded.calls.take();
+            assert!(only_reads(&calls), "{calls:?}");
+            assert_eq!(said.status, 200, "{said:?}");
+            let wish = Wish { event: &event, recipient: recipient.as_ref(), opt_out: opt_out.as_ref() };
+            let admitted = self.admit(wish, at).await;
+            let decided = agree(&said.body, &admitted).unwrap_or_else(|why| panic!("{why}\n{scene:?}\n{body}\n{:?}\n{}", admitted.row(), said.body));
+            *seen.entry(decided).or_default() += 1;
+            let why = said.body["gates"].as_array().and_then(|gates| gates.last()?["detail"].as_str()).unwrap_or_default();
+            for rare in ["the next code in", "all codes of this hour", "are blocked until"] {
+                *seen.entry(rare.to_owned()).or_default() += usize::from(why.contains(rare));
+            }
+            *seen.entry(admitted.row().status.as_str().to_owned()).or_default() += 1;
+            if n % 2 == 0 {
+                self.messages.change(event.message_id(), Change::Claimed, None, Notes::default(), at).await.expect("change");
+            }
+        }
+        seen
+    }
+}
+
+fn opt_out(phone: sms::phone::PhoneNumber, everything: bool) -> OptOut {
+    OptOut {
+        phone,
+        everything_since: everything.then(start_of_time),
+        categories: Category::ALL.into(),
+        confirmation: None,
+        method: Method::SmsKeyword,
+        rule: "keyword stop".into(),
+        relisting_refused: None,
+        updated_at: start_of_time(),
+    }
+}
+
+/// Whether what was said is what came to be; answers with the gate that decided.
+fn agree(said: &Value, admitted: &Admitted) -> Result<String, String> {
+    let row = serde_json::to_value(admitted.row()).expect("a row");
+    let field = |said_as: &str, in_row: &str| {
+        let real = row.get(in_row).cloned().unwrap_or_default();
+        if said[said_as] == real { Ok(()) } else { Err(format!("{said_as} is {} and {in_row} is {real}", said[said_as])) }
+    };
+    for (said_as, in_row) in [("messageId", "message_id"), ("type", "type"), ("class", "class"), ("lane", "lane"), ("status", "status")] {
+        field(said_as, in_row)?;
+    }
+    for (said_as, in_row) in [("parts", "parts"), ("encoding", "encoding"), ("estimatedPrice", "estimated_price")] {
+        field(said_as, in_row)?;
+    }
+    if row["type"] != "phone_verification" {
+        field("text", "body")?;
+    }
+    if row["status"] == "held" || !said["releaseAt"].is_null() {
+        field("releaseAt", "release_at")?;
+    }
+    let gates = said["gates"].as_array().expect("gates");
+    let last = gates.last().expect("a gate");
+    match admitted {
+        Admitted::Repeat(row) => {
+            let names_status = last["detail"].as_str().is_some_and(|detail| detail.ends_with(row.status.as_str()));
+            let fails = last["gate"] == "duplicate" && last["verdict"] == "fail" && names_status;
+            if fails { Ok("duplicate".to_owned()) } else { Err("a repeat that is not said to be one".to_owned()) }
+        }
+        Admitted::New(_) => {
+            let real = row["gates"].as_array().expect("gates").iter();
+            let real = real.map(|step| json!({"gate": step["gate"], "verdict": step["verdict"], "detail": step.get("detail")})).collect::<Vec<_>>();
+            if *gates != real {
+                return Err(format!("other gates: {real:?}"));
+            }
+            let failed = if last["verdict"] == "fail" { last["gate"].as_str().expect("gate") } else { "none" };
+            Ok(failed.to_owned())
+        }
+    }
+}
+
+/// Four houses: as usual; with prices for more countries and budgets of their own for the classes; without quiet hours and with few codes; with narrow caps.
+fn houses() -> [(u64, Rules); 4] {
+    let quiet_hours = Some(SendingHours::default());
+    let usual = Rules { quiet_hours, caps: Caps { per_day: 10, same_per_hour: 4, any_per_hour: 6 }, ..rules() };
+    let own = Budget { promotional: Some(MicroUsd(600_000_000)), transactional: Some(MicroUsd(20_000)), ..rules().budget };
+    [
+        (1000, usual.clone()),
+        (1000, Rules { prices: "US=8830,DE=95000".parse().expect("prices"), budget: own, ..usual.clone() }),
+        (1, Rules { quiet_hours: None, ..usual.clone() }),
+        (1000, Rules { caps: Caps { per_day: 2, same_per_hour: 2, any_per_hour: 3 }, ..usual }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1, max_shrink_iters: 0, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A thousand events in four houses. That every gate decides some of them keeps this honest.
+    #[test]
+    fn what_is_explained_is_what_then_happens(scenes in prop::collection::vec(scene(), 1000)) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
+        let plays = houses().into_iter().zip(scenes.chunks(250)).map(|((codes, rules), scenes)| {
+            let scenes = scenes.to_vec();
+            runtime.spawn(async move { Play::set(codes, rules).await.play(&scenes).await })
+        });
+        let mut seen = BTreeMap::<String, usize>::new();
+        for play in plays.collect::<Vec<_>>() {
+            for (name, count) in runtime.block_on(play).expect("a play to its end") {
+                *seen.entry(name).or_default() += count;
+            }
+        }
+        eprintln!("SEEN {seen:?}");
+        for gate in ["duplicate", "recipient", "phone_verified", "country", "opt_out", "consent", "master_switch", "category", "offline", "expiry", "content",
+            "quiet_hours", "user_daily_cap", "carrier_hourly_cap", "budget", "none", "pending", "held", "suppressed", "expired", "sending", "the next code in", "all codes of this hour", "are blocked until"] {
+            prop_assert!(seen.get(gate).is_some_and(|count| *count > 0), "nothing had to do with {}: {:?}", gate, seen);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_repeat_shows_what_became_of_the_first() {
+    let play = Play::set(1000, rules()).await;
+    let event = Event::parse(&invitation("i").to_string()).expect("event");
+    play.stage.recipients.put(&ada()).await.expect("put");
+    play.admit(Wish { event: &event, recipient: Some(&ada()), opt_out: None }, start_of_time()).await;
+    play.messages.change(event.message_id(), Change::Claimed, None, Notes::default(), start_of_time()).await.expect("change");
+    let said = explain(&play.stage, &invitation("i"), "").await;
+    let fails = json!({"gate": "duplicate", "verdict": "fail", "detail": "the event was seen before: its text is sending"});
+    assert_eq!((&said.body["status"], &said.body["gates"][1], said.body["gates"].as_array().map(Vec::len)), (&json!("sending"), &fails, Some(2)));
+    assert!(said.body["text"].as_str().is_some_and(|text| text.contains("Haiku duel")) && !said.text.contains(PHONE), "{said:?}");
+}
