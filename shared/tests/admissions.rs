@@ -365,14 +365,14 @@ async fn rush(fates: &[Fate], people: &[usize]) {
     let standing = rows.iter().filter(|row| matches!(row.status, Status::Pending | Status::Delivered));
     let estimated = standing.clone().filter_map(|row| row.reserved.as_ref()).map(|reserved| reserved.amount.0).sum();
     let sent = rows.iter().filter(|row| row.status == Status::Delivered);
-    let line = Line {
+    let figures = Line {
         admitted: i64::try_from(standing.count()).expect("few"),
         estimated,
         sent: i64::try_from(sent.clone().count()).expect("few"),
         parts: sent.filter_map(|row| row.parts).map(i64::from).sum(),
         settled: real,
     };
-    assert_eq!(stage.line().await, line, "the figures are those of the rows");
+    assert_eq!(stage.line().await, figures, "the figures are those of the rows");
     let mut days = BTreeMap::<String, usize>::new();
     for row in rows.iter().filter(|row| matches!(row.status, Status::Pending | Status::Delivered)) {
         *days.entry(format!("day/2026-11-23/{}", row.user_id.as_ref().expect("user"))).or_default() += 1;

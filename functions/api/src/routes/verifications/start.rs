@@ -69,10 +69,10 @@ pub async fn start(
     let event = event(user, phone)?;
     let wish = Wish { event: &event, recipient: recipient.as_ref(), opt_out: opt_out.as_ref() };
     let has_proven = recipient.as_ref().and_then(Recipient::verified_phone) == Some(phone);
-    let (asked, random) = (OnceCell::new(), random()?);
+    let (outcome, random) = (OnceCell::new(), random()?);
     let ask = async |_, mut message: Message| {
         let asker = Asker { user, phone, address: origin.ip, has_proven, is_sent: message.status == Status::Pending };
-        match asked.get_or_try_init(|| api.codes.ask(&asker, message.message_id, random, now)).await? {
+        match outcome.get_or_try_init(|| api.codes.ask(&asker, message.message_id, random, now)).await? {
             Asked::Granted(verification) => message.useful_until = message.useful_until.min(verification.valid_until),
             Asked::Refused(refusal) => match (&refusal.why, refusal.gate()) {
                 (Why::Blocked(_), Some((gate, detail))) => gates::refuse(&mut message, gate, detail),
@@ -83,7 +83,7 @@ pub async fn start(
         Ok(message)
     };
     let row = api.admit(wish, now, ask).await;
-    let verification = match asked.into_inner() {
+    let verification = match outcome.into_inner() {
         Some(Asked::Granted(verification)) => verification,
         Some(Asked::Refused(refusal)) => {
             if matches!(refusal.why, Why::Blocked(_)) {
