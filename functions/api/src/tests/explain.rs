@@ -180,6 +180,37 @@ async fn what_is_no_event_is_refused_with_its_field_and_quoted_nowhere() {
     assert_eq!(stage.ask(Call::new("POST", "/v1/explain").json(&invitation("i"))).await.problem(), "not-a-backend");
 }
 
+#[tokio::test]
+async fn events_and_answers_are_what_the_document_says() {
+    let night = Rules { quiet_hours: Some(SendingHours::default()), ..rules() };
+    let stage = Stage::with_rules(1000, night).await.with(ada()).await;
+    let document = stage.ask(Call::new("GET", "/openapi.json")).await.body;
+    let validator = |path: &str| {
+        let schema = json!({"allOf": [document.pointer(path).expect(path)], "components": document["components"]});
+        jsonschema::validator_for(&schema).expect("a schema")
+    };
+    let asked = validator("/paths/~1v1~1explain/post/requestBody/content/application~1json/schema");
+    let explained = validator("/paths/~1v1~1explain/post/responses/200/content/application~1json/schema");
+    let refused = validator("/paths/~1v1~1explain/post/responses/422/content/application~1problem+json/schema");
+    let cost = validator("/paths/~1v1~1costs/get/responses/200/content/application~1json/schema");
+
+    let samples = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../events")).expect("events").filter_map(|file| Some(file.ok()?.path()));
+    let samples = samples.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let samples = samples.map(|path| serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON")).collect::<Vec<Value>>();
+    assert_eq!(samples.len(), 8);
+    for event in samples.into_iter().chain([about(&"Haiku 🎉 ".repeat(12), "i")]) {
+        assert!(asked.is_valid(&event), "{event}");
+        for query in ["?at=2026-11-23T18:00:00Z", "?at=2026-11-24T04:30:00Z"] {
+            let answer = explain(&stage, &event, query).await.body;
+            assert!(explained.is_valid(&answer), "{answer}");
+        }
+    }
+    let bad = json!({"no": "event"});
+    assert!(!asked.is_valid(&bad) && refused.is_valid(&explain(&stage, &bad, "").await.body));
+    let costs = stage.ask(Call::signed("GET", "/v1/costs")).await.body;
+    assert!(cost.is_valid(&costs) && !explained.is_valid(&costs), "{costs}");
+}
+
 /// An event, whom it is for, and how things stand when it comes.
 #[derive(Debug, Clone)]
 struct Scene {
