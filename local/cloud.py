@@ -96,7 +96,7 @@ def local():
             "or name a deployed one with STACK=… AWS_PROFILE=…."
         )
     known = json.loads(path.read_text())
-    return Stack(STACK_NAME, f"this machine ({known['aws']})", known["outputs"], local_session(), known["aws"], known["console"])
+    return Stack(STACK_NAME, f"this machine ({known['aws']})", known["outputs"], local_session(), known["aws"], known.get("console"))
 
 
 def deployed(name):
