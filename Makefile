@@ -20,7 +20,7 @@ run: ## all of it on this machine, until Ctrl-C (CONSOLE_PORT=4580 AWS_PORT=4566
 	@$(cloud) local/stack.py up
 
 test: ## format, lints, template, unit and edge tests, journeys on the deployed local stack
-	$(call tools_for,rust cloud sam openapi browser axe)
+	$(call tools_for,rust cloud sam openapi browser axe clock)
 	@$(cloud) local/check.py
 
 check: ## only the quick ones: format, lints, template

@@ -71,20 +71,23 @@ def quietly(command, sentence):
 
 def browser():
     """Chromium and its driver, for the journeys that look at a page."""
-    if browsers_found():
-        return
+    if not (shutil.which("chromedriver") and (shutil.which("chromium") or shutil.which("google-chrome"))):
+        debian("Chromium and its driver are missing, which the page's tests need", "chromium", "chromium-driver")
+
+
+def clock():
+    """libfaketime, for the journeys through a night."""
+    if not any(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")):
+        debian("libfaketime is missing, which the journeys through a night need", "libfaketime")
+
+
+def debian(sentence, *packages):
+    """Installs Debian's packages, where that is possible and allowed."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        fail("Chromium and its driver are missing, which the page's tests need: `sudo apt-get install chromium chromium-driver`.")
-    print("installing chromium and chromium-driver", flush=True)
+        fail("{}: `sudo apt-get install {}`.".format(sentence, " ".join(packages)))
+    print("installing {}".format(" and ".join(packages)), flush=True)
     quietly(["apt-get", "update", "-qq"], "The lists of Debian's packages could not be fetched")
-    quietly(
-        ["apt-get", "install", "--yes", "-qq", "--no-install-recommends", "chromium", "chromium-driver"],
-        "Chromium could not be installed",
-    )
-
-
-def browsers_found():
-    return shutil.which("chromedriver") and (shutil.which("chromium") or shutil.which("google-chrome"))
+    quietly(["apt-get", "install", "--yes", "-qq", "--no-install-recommends", *packages], "{} could not be installed".format(packages[0]))
 
 
 def axe():
@@ -106,7 +109,7 @@ def axe():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("needs", nargs="+", choices=["rust", "cloud", "sam", "openapi", "browser", "axe"])
+    parser.add_argument("needs", nargs="+", choices=["rust", "cloud", "sam", "openapi", "browser", "axe", "clock"])
     for need in parser.parse_args().needs:
         if need == "rust":
             rust()
@@ -114,6 +117,8 @@ def main():
             browser()
         elif need == "axe":
             axe()
+        elif need == "clock":
+            clock()
         else:
             environment(need)
 

@@ -9,6 +9,7 @@ use crate::{
     caps::{self, Day, Hours},
     event::UserId,
     message::Message,
+    money::MicroUsd,
     phone::PhoneNumber,
 };
 
@@ -53,6 +54,19 @@ impl Books {
             let at = message.release_at.unwrap_or(now);
             let hours = self.hours(phone).and(message.message_id, caps::words_of(message), at, now);
             self.hours.insert(hours.limit_id.clone(), hours);
+        }
+    }
+
+    /// Takes back what [`Books::count`] counted.
+    pub fn uncount(&mut self, message: &Message) {
+        let Some(reserved) = &message.reserved else { return };
+        let spent = self.spent(&reserved.month).and(message.class, MicroUsd(-reserved.amount.0));
+        self.months.insert(spent.limit_id.clone(), spent);
+        if let Some(day) = day_key(message, reserved).and_then(|key| self.days.get_mut(&key)) {
+            day.ids.remove(&message.message_id.to_string());
+        }
+        if let Some(hours) = message.phone.as_ref().and_then(|phone| self.hours.get_mut(&Hours::key(phone))) {
+            hours.texts.remove(&message.message_id);
         }
     }
 }

@@ -43,6 +43,9 @@ pub struct Spent {
     /// AWS says that its own limit is reached: until then nothing is tried. Epoch milliseconds.
     #[serde(default)]
     pub closed_until: i64,
+    /// What AWS lets the account spend, as it said on the last day that it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aws_limit: Option<MicroUsd>,
 }
 
 /// What is set aside for a text from its admission on, and where it is counted.
@@ -79,6 +82,12 @@ pub fn month(at: Timestamp) -> String {
 }
 
 impl Budget {
+    /// The budget in a month in which AWS may allow less.
+    #[must_use]
+    pub fn within(self, spent: &Spent) -> Self {
+        Self { monthly: spent.aws_limit.map_or(self.monthly, |limit| limit.min(self.monthly)), ..self }
+    }
+
     /// What everything together may come to with a text of `class` added.
     #[must_use]
     pub fn ceiling(&self, class: Class) -> MicroUsd {
@@ -100,14 +109,15 @@ impl Budget {
     /// Why a text of `class` that costs `price` cannot be afforded at `now`.
     #[must_use]
     pub fn refuse(&self, class: Class, price: MicroUsd, spent: &Spent, now: Timestamp) -> Option<String> {
+        let budget = self.within(spent);
         if let Some(until) = spent.closed(now) {
             return Some(format!("AWS's own monthly spend limit is reached: tried again after {}", moment::text(until)));
         }
         let over = |committed: MicroUsd, most: MicroUsd| committed.0.saturating_add(price.0) > most.0;
-        if over(spent.committed, self.ceiling(class)) {
+        if over(spent.committed, budget.ceiling(class)) {
             let kept =
                 if class == Class::Promotional { format!(", {}% of it kept for transactional texts", self.kept_percent) } else { String::new() };
-            return Some(format!("{} of this month's {} are spent or reserved{kept}: {price} are too much", spent.committed, self.monthly));
+            return Some(format!("{} of this month's {} are spent or reserved{kept}: {price} are too much", spent.committed, budget.monthly));
         }
         let most = self.of(class).filter(|most| over(spent.by(class), *most))?;
         Some(format!("{} of this month's {most} for {} texts are spent or reserved: {price} are too much", spent.by(class), class.as_str()))
@@ -117,7 +127,7 @@ impl Budget {
     #[must_use]
     pub fn used_percent(&self, spent: &Spent) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a share of money, to look at")]
-        let (used, all) = (spent.committed.0 as f64, self.monthly.0.max(1) as f64);
+        let (used, all) = (spent.committed.0 as f64, self.within(spent).monthly.0.max(1) as f64);
         used / all * 100.0
     }
 }
@@ -133,7 +143,7 @@ impl Spent {
     #[must_use]
     pub fn new(limit_id: String) -> Self {
         let none = MicroUsd::default();
-        Self { limit_id, committed: none, promotional: none, transactional: none, settled: none, closed_until: 0 }
+        Self { limit_id, committed: none, promotional: none, transactional: none, settled: none, closed_until: 0, aws_limit: None }
     }
 
     /// Of this class.
@@ -217,6 +227,16 @@ mod tests {
         let refused = |class, price| budget.refuse(class, MicroUsd(price), &spent(90, 40), now()).is_some();
         assert!(!refused(Class::Promotional, 10) && refused(Class::Promotional, 11));
         assert!(!refused(Class::Transactional, 10) && refused(Class::Transactional, 11));
+    }
+
+    #[test]
+    fn the_lower_of_our_budget_and_aws_s_limit_holds_also_for_what_is_kept() {
+        let spent = |limit| Spent { aws_limit: Some(MicroUsd(limit)), ..spent(400, 0) };
+        let refused = |class, price, limit| budget().refuse(class, MicroUsd(price), &spent(limit), now()).is_some();
+        assert!(!refused(Class::Transactional, 600, 5000) && refused(Class::Transactional, 601, 5000), "ours is lower");
+        assert!(!refused(Class::Transactional, 100, 500) && refused(Class::Transactional, 101, 500), "AWS's is lower");
+        assert!(!refused(Class::Promotional, 0, 500) && refused(Class::Promotional, 1, 500), "a fifth of it is kept");
+        assert!((budget().used_percent(&spent(500)) - 80.0).abs() < 1e-9);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a text says, before it is put into words.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +36,8 @@ pub enum Content {
     OptOutConfirmation(OptOutConfirmation),
     /// See [`Kind::HelpReply`].
     HelpReply {},
+    /// See [`Kind::Digest`].
+    Digest(Digest),
 }
 
 /// A challenge to a battle.
@@ -157,6 +161,14 @@ pub struct OptOutConfirmation {
     pub categories: Vec<Category>,
 }
 
+/// What waited for the morning.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Digest {
+    /// How many texts of each category it stands for.
+    pub texts: BTreeMap<Category, u32>,
+}
+
 impl Content {
     /// Its kind.
     #[must_use]
@@ -173,6 +185,16 @@ impl Content {
             Self::OptInConfirmation {} => Kind::OptInConfirmation,
             Self::OptOutConfirmation(_) => Kind::OptOutConfirmation,
             Self::HelpReply {} => Kind::HelpReply,
+            Self::Digest(_) => Kind::Digest,
+        }
+    }
+
+    /// The categories that it is about.
+    #[must_use]
+    pub fn categories(&self) -> Vec<Category> {
+        match self {
+            Self::Digest(data) => data.texts.keys().copied().collect(),
+            _ => self.kind().category().into_iter().collect(),
         }
     }
 
@@ -196,6 +218,7 @@ impl Content {
             Self::OptInConfirmation {} => Self::OptInConfirmation {},
             Self::OptOutConfirmation(data) => Self::OptOutConfirmation(data.clone()),
             Self::HelpReply {} => Self::HelpReply {},
+            Self::Digest(data) => Self::Digest(data.clone()),
         }
     }
 
@@ -210,7 +233,7 @@ impl Content {
             Self::DirectMessage(data) => Some(&data.conversation_link),
             Self::AchievementUnlock(data) => Some(&data.achievement_link),
             Self::SecurityAlert(data) => Some(&data.link),
-            Self::PhoneVerification(_) | Self::OptInConfirmation {} | Self::OptOutConfirmation(_) | Self::HelpReply {} => None,
+            Self::PhoneVerification(_) | Self::OptInConfirmation {} | Self::OptOutConfirmation(_) | Self::HelpReply {} | Self::Digest(_) => None,
         }
     }
 }

@@ -20,6 +20,9 @@ pub const SHORTEST_DOUBT: SignedDuration = SignedDuration::from_secs(30);
 /// AWS's last word on a text comes within 72 hours (user guide, "event types"); the hour is for its way to us.
 pub const LAST_RECEIPT: SignedDuration = SignedDuration::from_hours(73);
 
+/// How long after its end a text that reached nobody has given back what was reserved for it, unless who ended it died.
+pub const BOOKED_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
 /// The parts of the index. Urgent texts have one of their own, so that they never wait behind bulk ones; those are spread, because one part of an index takes a thousand writes a second.
 pub const SHARDS: [&str; 5] = [URGENT, BULK[0], BULK[1], BULK[2], BULK[3]];
 const URGENT: &str = "urgent";
@@ -44,8 +47,16 @@ pub fn after(status: Status, at: Timestamp) -> Option<Timestamp> {
         Status::Sent => Some(at + LAST_RECEIPT),
         // A text is held from its first moment, and its row says for how long.
         Status::Held => Some(at),
-        Status::Delivered | Status::Undelivered | Status::Failed | Status::Suppressed | Status::Expired | Status::Merged => None,
+        // Nobody comes back to it whose death kept it out of the books.
+        Status::Suppressed | Status::Expired => Some(at + BOOKED_AFTER),
+        Status::Delivered | Status::Undelivered | Status::Failed | Status::Merged => None,
     }
+}
+
+/// The statuses in which nothing is left to do but to give back what was reserved.
+#[must_use]
+pub fn is_for_the_books(status: Status) -> bool {
+    matches!(status, Status::Suppressed | Status::Expired)
 }
 
 /// When a text with a code is due. Whatever became of the text once AWS had it, its code has an end that somebody has to look at.
@@ -67,6 +78,8 @@ impl Message {
         match self.status {
             // Without a release it waits until it is of no use: rather no text than one at night.
             Status::Held => Some(self.release_at.unwrap_or(self.useful_until).min(self.useful_until)),
+            // It was never more than a wish, or is in the books.
+            status if is_for_the_books(status) && (self.reserved.is_none() || self.settled.is_some()) => None,
             status if self.kind() == Kind::PhoneVerification => after_with_code(status, self.updated_at, self.useful_until),
             status => after(status, self.updated_at),
         }
@@ -82,9 +95,11 @@ mod tests {
 
     use super::{SHARDS, after, after_with_code, shard};
     use crate::{
+        budget::Reserved,
         content::{Content, PhoneVerification},
         kind::Lane,
         message::{Message, Status},
+        money::MicroUsd,
     };
 
     const NOON: Timestamp = Timestamp::UNIX_EPOCH;
@@ -97,7 +112,8 @@ mod tests {
     fn every_text_is_due_until_its_status_is_final_and_a_code_until_its_end() {
         let code_ends = later(600);
         for status in Status::ALL {
-            assert_eq!(after(status, NOON).is_none(), status.is_final(), "{status:?}");
+            let gives_back = matches!(status, Status::Suppressed | Status::Expired);
+            assert_eq!(after(status, NOON).is_none(), status.is_final() && !gives_back, "{status:?}");
             let with_code = after_with_code(status, NOON, code_ends);
             let at_its_end = matches!(status, Status::Sent | Status::Delivered | Status::Undelivered);
             assert_eq!(with_code, if at_its_end { Some(code_ends) } else { after(status, NOON) }, "{status:?}");
@@ -109,7 +125,8 @@ mod tests {
         let code = Content::PhoneVerification(PhoneVerification { phone: "+12025550101".parse().expect("phone") });
         for (content, with_code) in [(Content::HelpReply {}, false), (code, true)] {
             for status in Status::ALL.into_iter().filter(|status| *status != Status::Held) {
-                let row = Message::new(Uuid::nil(), content.clone(), later(600), NOON).decided(status);
+                let reserved = Some(Reserved { amount: MicroUsd(1), month: "1970-01".into(), day: None });
+                let row = Message { reserved, ..Message::new(Uuid::nil(), content.clone(), later(600), NOON).decided(status) };
                 let changed = if with_code { after_with_code(status, NOON, later(600)) } else { after(status, NOON) };
                 assert_eq!(row.due_at(), changed, "{status:?}");
             }
@@ -121,6 +138,17 @@ mod tests {
         let held = Message::new(Uuid::nil(), Content::HelpReply {}, later(600), NOON).decided(Status::Held);
         let until = |release| Message { release_at: release, ..held.clone() }.due_at();
         assert_eq!([until(Some(later(599))), until(Some(later(601))), until(None)], [Some(later(599)), Some(later(600)), Some(later(600))]);
+    }
+
+    #[test]
+    fn who_gave_back_what_was_reserved_or_never_had_it_is_due_no_more() {
+        let reserved = Reserved { amount: MicroUsd(1), month: "1970-01".into(), day: None };
+        for status in [Status::Suppressed, Status::Expired] {
+            let wish = Message::new(Uuid::nil(), Content::HelpReply {}, later(600), NOON).decided(status);
+            let open = Message { reserved: Some(reserved.clone()), ..wish.clone() };
+            let booked = Message { settled: Some(MicroUsd(0)), ..open.clone() };
+            assert_eq!([wish, open, booked].map(|row| row.due_at()), [None, Some(later(300)), None], "{status:?}");
+        }
     }
 
     #[test]

@@ -368,7 +368,7 @@ fn country(case: &Case<'_>) -> Ruling {
 }
 
 fn opt_out(case: &Case<'_>) -> Ruling {
-    match case.opt_out.and_then(|opt_out| opt_out.blocks(case.kind(), case.message_id)) {
+    match case.opt_out.and_then(|opt_out| opt_out.blocks(&case.content, case.message_id)) {
         Some(why) => Ruling::Fail(why),
         None => Ruling::Pass,
     }

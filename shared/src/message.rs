@@ -254,6 +254,9 @@ pub struct Message {
     /// While `held`: when it is let go.
     #[serde(default, with = "moment::option", skip_serializing_if = "Option::is_none")]
     pub release_at: Option<Timestamp>,
+    /// If `merged`: the digest that stands for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<Uuid>,
     /// The time zone that the person had set: IANA name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
@@ -312,6 +315,7 @@ impl Message {
             related: None,
             useful_until,
             release_at: None,
+            merged_into: None,
             time_zone: None,
             lease_until: None,
             created_at: now,
@@ -366,6 +370,7 @@ impl Message {
             delivery_status: self.delivery_status.clone(),
             delivery_detail: self.delivery_detail.clone().filter(|_| self.status != Status::Suppressed),
             lease_until: self.lease_until,
+            merged_into: self.merged_into,
             updated_at: now,
             reserved: self.reserved.clone().map(|reserved| Reserved { day: None, ..reserved }),
             settled: self.settled,
@@ -396,7 +401,7 @@ pub fn useful_until(content: &Content, now: Timestamp) -> Timestamp {
         Content::OptInConfirmation {} | Content::HelpReply {} => hours(1),
         // A streak ends with the day.
         Content::StreakAlert(_) => hours(12),
-        Content::DirectMessage(_) => hours(24),
+        Content::DirectMessage(_) | Content::Digest(_) => hours(24),
         Content::BattleInvitation(_) | Content::BattleResult(_) | Content::AchievementUnlock(_) | Content::SecurityAlert(_) => hours(24),
     }
 }

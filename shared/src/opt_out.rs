@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     consent::Method,
+    content::Content,
     kind::{Category, Kind},
     moment,
     phone::PhoneNumber,
@@ -42,15 +43,15 @@ pub struct OptOut {
 impl OptOut {
     /// Why a text may not go out, or `None` if it may.
     #[must_use]
-    pub fn blocks(&self, kind: Kind, message_id: Uuid) -> Option<String> {
-        if kind == Kind::OptOutConfirmation && self.confirmation == Some(message_id) {
+    pub fn blocks(&self, content: &Content, message_id: Uuid) -> Option<String> {
+        if content.kind() == Kind::OptOutConfirmation && self.confirmation == Some(message_id) {
             return None;
         }
         if let Some(since) = self.everything_since {
             let refused = self.relisting_refused.as_ref().map(|reason| format!("; wants texts again, but AWS keeps it on its list: {reason}"));
             return Some(format!("opted out of everything at {} by {}{}", moment::text(since), self.rule, refused.unwrap_or_default()));
         }
-        let category = kind.category().filter(|category| self.categories.contains(category))?;
+        let category = content.categories().into_iter().find(|category| self.categories.contains(category))?;
         Some(format!("opted out of {} by {}", category.as_str(), self.rule))
     }
 }

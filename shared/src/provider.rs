@@ -11,9 +11,10 @@ use aws_sdk_pinpointsmsvoicev2::{
         describe_opted_out_numbers::DescribeOptedOutNumbersError,
         send_text_message::{SendTextMessageError, SendTextMessageOutput},
     },
-    types::{ConflictExceptionReason, MessageType, OptedOutNumberInformation, ResourceType, ValidationExceptionField},
+    types::{ConflictExceptionReason, MessageType, OptedOutNumberInformation, ResourceType, SpendLimitName, ValidationExceptionField},
 };
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
@@ -30,9 +31,9 @@ pub const THROTTLED: &str = "ThrottlingException";
 const LONGEST_CONNECT: Duration = Duration::from_secs(1);
 const LONGEST_READ: Duration = Duration::from_secs(4);
 
-/// Who a text comes from, by the country it goes to. Written `US=+18663448034,GB=AllThrive`.
+/// Who a text comes from, by the country it goes to: several of one country share its people. Written `US=+18663448034,US=+18885550100,GB=AllThrive`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identities(BTreeMap<Country, String>);
+pub struct Identities(BTreeMap<Country, Vec<String>>);
 
 /// Why a text is no table of identities.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -89,10 +90,11 @@ pub enum Answer {
 }
 
 impl Identities {
-    /// Who texts `country`.
+    /// Who texts `phone` in `country`: of several always the same, also when others join them (rendezvous hashing), so that a conversation has one number.
     #[must_use]
-    pub fn of(&self, country: Country) -> Option<&str> {
-        self.0.get(&country).map(String::as_str)
+    pub fn of(&self, country: Country, phone: &PhoneNumber) -> Option<&str> {
+        let weight = |identity: &&String| Sha256::digest(format!("{identity} {}", phone.as_e164()));
+        self.0.get(&country)?.iter().max_by_key(weight).map(String::as_str)
     }
 }
 
@@ -117,7 +119,7 @@ impl Provider {
 
     /// Calls `SendTextMessage`, once.
     pub async fn send(&self, text: &Dispatch<'_>) -> Answer {
-        let Some(identity) = self.identities.of(text.country) else {
+        let Some(identity) = self.identities.of(text.country, text.phone) else {
             return refused(format!("no origination identity for {}", text.country));
         };
         let message_type = match text.class {
@@ -295,6 +297,28 @@ impl OptOutList {
     }
 }
 
+/// What AWS lets this account spend.
+#[derive(Debug, Clone)]
+pub struct SpendLimit {
+    client: Client,
+}
+
+impl SpendLimit {
+    /// Of the account.
+    #[must_use]
+    pub fn new(sdk: &aws_config::SdkConfig) -> Self {
+        Self { client: Client::new(sdk) }
+    }
+
+    /// On texts, within a month. AWS knows whole dollars only.
+    pub async fn monthly(&self) -> anyhow::Result<MicroUsd> {
+        let answer = self.client.describe_spend_limits().send().await.map_err(|error| discreet("DescribeSpendLimits", &error))?;
+        let limit = answer.spend_limits().iter().find(|limit| limit.name == SpendLimitName::TextMessageMonthlySpendLimit);
+        let limit = limit.ok_or_else(|| anyhow::anyhow!("DescribeSpendLimits: no limit on texts"))?;
+        Ok(MicroUsd(limit.enforced_limit.saturating_mul(1_000_000)))
+    }
+}
+
 /// An error by its code alone: the messages of this service name the number.
 pub(crate) fn discreet<E: ProvideErrorMetadata>(operation: &str, error: &SdkError<E>) -> anyhow::Error {
     let kind = match error {
@@ -316,12 +340,19 @@ impl FromStr for Identities {
             let fits = (1..=256).contains(&identity.len()) && identity.chars().all(allowed);
             fits.then_some((country.parse().ok()?, identity.to_owned()))
         };
-        text.split(',').map(|part| pair(part).ok_or(NotIdentities)).collect::<Result<_, _>>().map(Self)
+        let mut identities = BTreeMap::<_, Vec<_>>::new();
+        for part in text.split(',') {
+            let (country, identity) = pair(part).ok_or(NotIdentities)?;
+            identities.entry(country).or_default().push(identity);
+        }
+        Ok(Self(identities))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use aws_sdk_pinpointsmsvoicev2::{
         operation::send_text_message::SendTextMessageError,
         types::{
@@ -388,6 +419,23 @@ mod tests {
         assert_eq!(refusal(&unmodelled, 503), Answer::Unanswered("ExpiredTokenException".into()));
         assert_eq!(refusal(&unmodelled, 408), Answer::Unanswered("ExpiredTokenException".into()));
         assert_eq!(refusal(&unmodelled, 200), Answer::Unanswered("ExpiredTokenException".into()));
+    }
+
+    #[test]
+    fn several_identities_share_the_people_of_a_country_and_nobody_moves_but_to_a_new_one() {
+        let of = |identities: &str, n: u32| {
+            let identities = identities.parse::<Identities>().expect("identities");
+            let phone = format!("+1202555{n:04}").parse().expect("phone");
+            identities.of("US".parse().expect("country"), &phone).expect("an identity").to_owned()
+        };
+        let (two, three) = ("US=+18663448034,US=+18885550100", "US=+18885550100,US=+18775550100,GB=AllThrive,US=+18663448034");
+        let mut people = BTreeMap::<String, u32>::new();
+        for n in 0..3000 {
+            let (before, after) = (of(two, n), of(three, n));
+            assert!(after == before || after == "+18775550100", "{n} moved from {before} to {after}");
+            *people.entry(after).or_default() += 1;
+        }
+        assert!(people.len() == 3 && people.values().all(|people| (800..1200).contains(people)), "{people:?}");
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub enum Slot {
 }
 
 /// Held texts of one morning leave within this time, so that eight o'clock is no burst.
-const SPREAD: SignedDuration = SignedDuration::from_mins(20);
+pub const SPREAD: SignedDuration = SignedDuration::from_mins(20);
 
 /// How far to look for an opening: a week has every weekday's rule in it.
 const DAYS_AHEAD: i32 = 8;

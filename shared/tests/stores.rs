@@ -230,9 +230,9 @@ async fn every_change_says_in_its_one_write_when_the_row_is_due_next() {
         (vec![Change::Handed], Some(hours(73))),
         (vec![Change::Arrived], None),
         (vec![Change::Lost], None),
-        (vec![Change::Lapsed], None),
+        (vec![Change::Lapsed], Some(300)),
         (vec![Change::Claimed, Change::Refused], None),
-        (vec![Change::Claimed, Change::OptedOut], None),
+        (vec![Change::Claimed, Change::OptedOut], Some(300)),
     ];
     for (changes, due) in table {
         let (embedded, messages) = messages().await;

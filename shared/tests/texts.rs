@@ -4,8 +4,8 @@ use jiff::{Timestamp, ToSpan};
 use proptest::prelude::*;
 use sms::{
     content::{
-        AchievementUnlock, Alert, BattleInvitation, BattleReminder, BattleResult, Content, DirectMessage, OptOutConfirmation, PhoneVerification,
-        SecurityAlert, StreakAlert,
+        AchievementUnlock, Alert, BattleInvitation, BattleReminder, BattleResult, Content, Digest, DirectMessage, OptOutConfirmation,
+        PhoneVerification, SecurityAlert, StreakAlert,
     },
     encoding::{Encoding, Size},
     kind::{Category, Class, Kind},
@@ -65,7 +65,13 @@ fn every_kind(typed: &str) -> Vec<Content> {
         Content::OptOutConfirmation(OptOutConfirmation { categories: vec![Category::StreakAlerts, Category::BattleInvitations] }),
         Content::OptOutConfirmation(OptOutConfirmation { categories: Category::ALL.to_vec() }),
         Content::HelpReply {},
+        digest([(Category::DirectMessages, 1), (Category::BattleInvitations, 2)]),
+        digest(Category::ALL.map(|category| (category, 50))),
     ]
+}
+
+fn digest(texts: impl IntoIterator<Item = (Category, u32)>) -> Content {
+    Content::Digest(Digest { texts: texts.into_iter().collect() })
 }
 
 /// What `harmless` makes of a topic.
@@ -98,6 +104,8 @@ fn the_english_texts_read_so() {
         "AllThrive: You will get no more texts about battle invitations, streaks. Other texts go on. Reply START to get them again, STOP to end all.",
         "AllThrive: You will get no more texts about battle invitations, battle results, battle reminders, streaks, direct messages, achievements. Other texts go on. Reply START to get them again, STOP to end all.",
         "AllThrive: texts about battles, streaks, messages and achievements.\nMsg frequency varies. Msg & data rates may apply.\nReply STOP to opt out.\nHelp: help@allthrive.ai",
+        "AllThrive: Waiting for you: 2 battle invitations, 1 message.\nSee them: https://allthrive.ai\nReply STOP to opt out",
+        "AllThrive: Waiting for you: 50 battle invitations, 50 battle results, 50 battle reminders, 50 streak alerts, 50 messages, 50 achievements.\nSee them: https://allthrive.ai\nReply STOP to opt out",
     ];
     for (text, expected) in texts.iter().zip(expected) {
         assert_eq!(text, expected);
@@ -125,6 +133,8 @@ fn the_spanish_texts_read_so() {
         "AllThrive: Ya no te enviaremos mensajes sobre invitaciones a batallas, rachas. Los otros mensajes siguen. Responde START para volver a recibirlos, STOP para cancelar todo.",
         "AllThrive: Ya no te enviaremos mensajes sobre invitaciones a batallas, resultados de batallas, recordatorios de batallas, rachas, mensajes directos, logros. Los otros mensajes siguen. Responde START para volver a recibirlos, STOP para cancelar todo.",
         "AllThrive: mensajes sobre batallas, rachas, mensajes y logros.\nFrecuencia variable. Pueden aplicarse tarifas de mensajes y datos.\nResponde STOP para cancelar.\nAyuda: help@allthrive.ai",
+        "AllThrive: Tienes pendiente: 2 retos, 1 mensaje.\nEntra: https://allthrive.ai\nResponde STOP para cancelar",
+        "AllThrive: Tienes pendiente: 50 retos, 50 resultados de batallas, 50 recordatorios de batallas, 50 avisos de racha, 50 mensajes, 50 logros.\nEntra: https://allthrive.ai\nResponde STOP para cancelar",
     ];
     for (text, expected) in texts.iter().zip(expected) {
         assert_eq!(text, expected);

@@ -74,6 +74,8 @@ struct Text {
 struct Month {
     committed: i64,
     settled: i64,
+    /// What AWS allows, where it was asked.
+    aws_limit: Option<i64>,
 }
 
 /// The routes.
@@ -163,6 +165,7 @@ fn spend(month: &Month, budget: i64, now: Timestamp) -> Spend {
     let gone = now.first_of_month().and_then(|first| first.start_of_day()?.until((Unit::Second, &now)));
     let gone = gone.map_or(0, |gone| gone.get_seconds());
     let forecast = if gone < 86_400 { month.committed } else { month.committed.saturating_mul(86_400 * i64::from(now.days_in_month())) / gone };
+    let budget = month.aws_limit.map_or(budget, |limit| limit.min(budget));
     Spend { committed: month.committed, settled: month.settled, forecast, budget }
 }
 
@@ -198,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_forecast_goes_on_as_it_went_from_the_second_day_on() {
-        let month = Month { committed: 10_000_000, settled: 9_000_000 };
+        let month = Month { committed: 10_000_000, settled: 9_000_000, aws_limit: None };
         let forecast = |now| spend(&month, 50_000_000, at(now)).forecast;
         assert_eq!(forecast("2026-11-01T23:59:59Z"), 10_000_000);
         let half = forecast("2026-11-16T00:00:00Z");

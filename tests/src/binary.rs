@@ -1,9 +1,8 @@
-//! A function's real binary, as `sam build` made it, run for one batch of records with other settings than the deployed one: by a Lambda runtime API of our own.
+//! A function's real binary, as `sam build` made it, run for one event with other settings or at another time than the deployed one: by a Lambda runtime API of our own.
 
 use std::{
     process::Stdio,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use anyhow::Context;
@@ -14,6 +13,7 @@ use axum::{
     http::{HeaderName, StatusCode},
     routing::{get, post},
 };
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 
@@ -23,34 +23,72 @@ use crate::stack::{PATIENCE, Published, Stack};
 #[derive(Clone)]
 struct Invocation {
     event: Arc<Mutex<Option<Value>>>,
+    /// What time it is for the function.
+    at: Option<Timestamp>,
     answer: mpsc::UnboundedSender<Result<Value, String>>,
 }
 
 /// Gives `events` to the producer's binary, whose environment is that of the template's defaults but for `settings`, and answers with what it answered.
 pub async fn produce(stack: &Stack, settings: &[(&str, &str)], events: &[Published]) -> anyhow::Result<Value> {
+    invoke(stack, "producer", settings, None, records(events)).await
+}
+
+/// The same, at another time.
+pub async fn produce_at(stack: &Stack, at: Timestamp, settings: &[(&str, &str)], events: &[Published]) -> anyhow::Result<Value> {
+    invoke(stack, "producer", settings, Some(at), records(events)).await
+}
+
+/// Lets the reconciler's binary come by at another time.
+pub async fn reconcile_at(stack: &Stack, at: Timestamp, settings: &[(&str, &str)]) -> anyhow::Result<Value> {
+    let queues = stack.sqs.list_queues().send().await?.queue_urls.unwrap_or_default();
+    let inbound = queues.into_iter().find(|url| url.contains("InboundQueue")).context("the stack has no InboundQueue")?;
+    let settings = settings.iter().copied().chain([("INBOUND_QUEUE_URL", inbound.as_str())]).collect::<Vec<_>>();
+    invoke(stack, "reconciler", &settings, Some(at), json!({})).await
+}
+
+fn records(events: &[Published]) -> Value {
     let record = |(n, event): (usize, &Published)| {
         json!({"messageId": n.to_string(), "receiptHandle": "handle", "body": event.event.to_string(), "attributes": {"ApproximateReceiveCount": "1"},
             "messageAttributes": {}, "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:events", "awsRegion": "us-east-1"})
     };
-    let event = json!({"Records": events.iter().enumerate().map(record).collect::<Vec<_>>()});
+    json!({"Records": events.iter().enumerate().map(record).collect::<Vec<_>>()})
+}
+
+/// Gives `event` to the binary of `function`, and answers with what it answered. With `at`, its clock shows that time.
+async fn invoke(stack: &Stack, function: &str, settings: &[(&str, &str)], at: Option<Timestamp>, event: Value) -> anyhow::Result<Value> {
     let (answer, mut answers) = mpsc::unbounded_channel();
-    let api = serve(Invocation { event: Arc::new(Mutex::new(Some(event))), answer }).await?;
+    let api = serve(Invocation { event: Arc::new(Mutex::new(Some(event))), at, answer }).await?;
 
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let _child = tokio::process::Command::new(format!("{root}/.aws-sam/build/ProducerFunction/bootstrap"))
+    let logical_id = format!("{}{}Function", function[..1].to_uppercase(), &function[1..]);
+    let _child = tokio::process::Command::new(format!("{root}/.aws-sam/build/{logical_id}/bootstrap"))
         .env_clear()
-        .envs(defaults(stack, "ProducerFunction")?)
+        .envs(defaults(stack, &logical_id)?)
         .envs(settings.iter().copied())
-        .envs([("AWS_LAMBDA_RUNTIME_API", api.as_str()), ("AWS_LAMBDA_FUNCTION_NAME", "producer"), ("AWS_LAMBDA_FUNCTION_VERSION", "1")])
+        .envs(at.map(clock_at).transpose()?.into_iter().flatten())
+        .envs([("AWS_LAMBDA_RUNTIME_API", api.as_str()), ("AWS_LAMBDA_FUNCTION_NAME", function), ("AWS_LAMBDA_FUNCTION_VERSION", "1")])
         .envs([("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"), ("AWS_LAMBDA_LOG_GROUP_NAME", "none"), ("AWS_LAMBDA_LOG_STREAM_NAME", "none")])
-        .envs([("AWS_ENDPOINT_URL", stack.aws.as_str()), ("AWS_REGION", "us-east-1")])
-        .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
+        .envs([("AWS_ENDPOINT_URL", stack.aws.as_str()), ("AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2", stack.console.as_str())])
+        .envs([("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
         .stdout(Stdio::null())
         .kill_on_drop(true)
         .spawn()
-        .context("the producer's binary does not start: is it built?")?;
-    let answer = timeout(PATIENCE, answers.recv()).await.context("the producer's binary gave no answer")?;
-    answer.context("no answer")?.map_err(|error| anyhow::anyhow!("the producer's binary failed: {error}"))
+        .with_context(|| format!("the {function}'s binary does not start: is it built?"))?;
+    let answer = timeout(PATIENCE, answers.recv()).await.with_context(|| format!("the {function}'s binary gave no answer"))?;
+    answer.context("no answer")?.map_err(|error| anyhow::anyhow!("the {function}'s binary failed: {error}"))
+}
+
+/// What makes a process believe that it is `at`, by libfaketime. Its time-outs still take their time.
+fn clock_at(at: Timestamp) -> anyhow::Result<[(&'static str, String); 4]> {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));
+    let library = folders.into_iter().find(|path| path.exists()).context("libfaketime is missing: apt-get install libfaketime")?;
+    let start = format!("@{}", at.strftime("%Y-%m-%d %H:%M:%S"));
+    Ok([
+        ("LD_PRELOAD", library.display().to_string()),
+        ("FAKETIME", start),
+        ("TZ", "UTC".to_owned()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ])
 }
 
 /// The environment of a function, with every parameter at its default.
@@ -89,11 +127,11 @@ async fn next(State(invocation): State<Invocation>) -> ([(HeaderName, String); 3
     if event.is_none() {
         std::future::pending::<()>().await;
     }
-    let deadline = jiff::Timestamp::now() + jiff::SignedDuration::try_from(Duration::from_secs(30)).unwrap_or_default();
+    let deadline = invocation.at.unwrap_or_else(Timestamp::now) + SignedDuration::from_secs(30);
     let headers = [
         (HeaderName::from_static("lambda-runtime-aws-request-id"), "1".to_owned()),
         (HeaderName::from_static("lambda-runtime-deadline-ms"), deadline.as_millisecond().to_string()),
-        (HeaderName::from_static("lambda-runtime-invoked-function-arn"), "arn:aws:lambda:us-east-1:000000000000:function:producer".to_owned()),
+        (HeaderName::from_static("lambda-runtime-invoked-function-arn"), "arn:aws:lambda:us-east-1:000000000000:function:local".to_owned()),
     ];
     (headers, Json(event.unwrap_or_default()))
 }

@@ -5,8 +5,11 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::Context;
 use serde_json::{Value, json};
 use sms::{
+    consent::Method,
     event::{UserId, message_id},
+    gates::{Gate, Verdict},
     message::Message,
+    recipient::{Categories, Consent, Recipient},
     stores::{Ledger, Messages, OptOuts, Recipients},
 };
 use tokio::time::{Instant, sleep};
@@ -127,6 +130,23 @@ impl Stack {
         Ok(lines)
     }
 
+    /// Somebody who agreed to everything, with a number of their own; its last digits may choose what becomes of a text.
+    pub async fn person(&self, id: &str, phone: &str) -> anyhow::Result<Recipient> {
+        let now = jiff::Timestamp::now();
+        let consent =
+            Consent { given_at: now, method: Method::SettingsPage, ip: None, disclosure_version: None, phone: phone.parse()?, revoked_at: None };
+        let recipient = Recipient {
+            phone: Some(phone.parse()?),
+            phone_verified_at: Some(now),
+            sms_enabled: true,
+            categories: Categories::ALL_ON,
+            consent: Some(consent),
+            ..Recipient::new(user(id))
+        };
+        self.recipients().put(&recipient).await?;
+        Ok(recipient)
+    }
+
     /// The messages table.
     #[must_use]
     pub fn messages(&self) -> Messages {
@@ -219,4 +239,10 @@ impl Published {
 #[must_use]
 pub fn user(id: &str) -> UserId {
     UserId::try_from(id.to_owned()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The gate that said no.
+#[must_use]
+pub fn refused_by(row: &Message) -> Option<Gate> {
+    row.gates.iter().find(|step| step.verdict == Verdict::Fail).map(|step| step.gate)
 }

@@ -2,27 +2,21 @@
 
 use std::time::Duration;
 
-use journeys::binary::produce;
-use journeys::stack::{Published, Stack, eventually, user};
+use journeys::stack::{Published, Stack, eventually, refused_by, user};
 use serde_json::{Value, json};
 use sms::{
     consent::{Action, Method, verify},
     event::message_id,
-    gates::{Gate, Verdict},
+    gates::Gate,
     kind::Category,
     message::{Message, Status},
-    recipient::{Categories, Consent, Recipient},
+    recipient::Recipient,
 };
 use uuid::Uuid;
 
 /// The phone of `u<n>`.
 fn phone(n: u32) -> String {
     format!("+1312556{n:04}")
-}
-
-/// The gate that said no.
-fn refused_by(row: &Message) -> Option<Gate> {
-    row.gates.iter().find(|step| step.verdict == Verdict::Fail).map(|step| step.gate)
 }
 
 fn statuses(row: &Message) -> Vec<Status> {
@@ -39,22 +33,6 @@ async fn queue_is_empty(stack: &Stack, queue: &str) -> anyhow::Result<()> {
         Ok(names.iter().all(|name| attributes.get(name).is_some_and(|count| count == "0")).then_some(()))
     })
     .await
-}
-
-/// A person with a number whose last digits choose what becomes of a text.
-async fn person(stack: &Stack, id: &str, phone: &str) -> anyhow::Result<()> {
-    let now = jiff::Timestamp::now();
-    let consent =
-        Consent { given_at: now, method: Method::SettingsPage, ip: None, disclosure_version: None, phone: phone.parse()?, revoked_at: None };
-    let recipient = Recipient {
-        phone: Some(phone.parse()?),
-        phone_verified_at: Some(now),
-        sms_enabled: true,
-        categories: Categories::ALL_ON,
-        consent: Some(consent),
-        ..Recipient::new(user(id))
-    };
-    stack.recipients().put(&recipient).await
 }
 
 #[tokio::test]
@@ -313,7 +291,7 @@ async fn a_phone_that_blocks_us_is_never_texted_again() -> anyhow::Result<()> {
     let outcomes: Vec<Value> = stack.http.get(format!("{}/console/outcomes", stack.console)).send().await?.json().await?;
     let blocked = outcomes.iter().find(|outcome| outcome["outcome"].as_str().is_some_and(|words| words.contains("Phone has blocked SMS")));
     let number = blocked.and_then(|outcome| outcome["phone"].as_str()).expect("a number that blocks us").to_owned();
-    person(&stack, "blocker", &number).await?;
+    stack.person("blocker", &number).await?;
     let first = Published::sample("battle_invitation", "blocker")?;
     stack.publish(std::slice::from_ref(&first)).await?;
     assert_eq!(stack.settled(&first).await?.status, Status::Undelivered);
@@ -370,95 +348,10 @@ fn soon() -> anyhow::Result<jiff::Timestamp> {
     Ok(jiff::Timestamp::now() + jiff::SignedDuration::try_from(Duration::from_mins(10))?)
 }
 
-/// A time zone in which it is `hour` o'clock now.
-fn zone_at(hour: i8) -> String {
-    let here = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).hour();
-    // The signs of these names are the wrong way round, as POSIX has them: Etc/GMT+5 is five hours behind.
-    let behind = (here - hour).rem_euclid(24);
-    if behind <= 12 { format!("Etc/GMT+{behind}") } else { format!("Etc/GMT-{}", 24 - behind) }
-}
-
-#[tokio::test]
-async fn an_invitation_at_night_is_held_until_the_morning_there_by_the_quiet_hours_alone() -> anyhow::Result<()> {
-    let stack = Stack::open().await?;
-    let people = [("night", "+13125569001", 23), ("day", "+13125569002", 12)];
-    for (id, number, hour) in people {
-        person(&stack, id, number).await?;
-        let recipient = stack.recipients().get(&user(id)).await?.expect("a person");
-        stack.recipients().put(&Recipient { time_zone: Some(zone_at(hour)), ..recipient }).await?;
-    }
-    let (night, day, alert) = (
-        Published::sample("battle_invitation", "night")?,
-        Published::sample("battle_invitation", "day")?,
-        Published::sample("security_alert", "night")?,
-    );
-    let mut short = Published::sample("battle_invitation", "night")?;
-    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
-    short.event["expirytime"] = soon.to_string().into();
-    let answer = produce(&stack, &[("QUIET_HOURS", "on")], &[night.clone(), day.clone(), alert.clone(), short.clone()]).await?;
-    assert_eq!(answer["batchItemFailures"], json!([]));
-
-    let held = stack.row_when(&night, |_| true).await?;
-    assert_eq!((held.status, refused_by(&held)), (Status::Held, None));
-    let release = held.release_at.expect("a release").to_zoned(jiff::tz::TimeZone::get(&zone_at(23))?);
-    assert_eq!((release.hour(), release.minute() < 20), (8, true), "{release}");
-    assert_eq!(stack.settled(&day).await?.status, Status::Delivered);
-    assert_eq!(stack.settled(&alert).await?.status, Status::Delivered);
-    let expired = stack.settled(&short).await?;
-    assert_eq!((expired.status, refused_by(&expired)), (Status::Expired, Some(Gate::QuietHours)));
-    assert_eq!(stack.received("+13125569001").await?.len(), 1, "the alert and nothing else");
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_eleventh_promotional_text_of_a_day_is_stopped_by_the_daily_cap_alone() -> anyhow::Result<()> {
-    let stack = Stack::open().await?;
-    person(&stack, "busy", "+13125569003").await?;
-    let events = (0..11).map(|_| Published::sample("battle_invitation", "busy")).collect::<Result<Vec<_>, _>>()?;
-    stack.publish(&events).await?;
-    let mut refused = Vec::new();
-    for event in &events {
-        refused.extend(refused_by(&stack.settled(event).await?));
-    }
-    assert_eq!(refused, [Gate::UserDailyCap]);
-    assert_eq!(stack.received("+13125569003").await?.len(), 10);
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_twenty_first_text_with_the_same_words_is_stopped_by_the_hourly_cap_alone() -> anyhow::Result<()> {
-    let stack = Stack::open().await?;
-    person(&stack, "alarmed", "+13125569004").await?;
-    let events = (0..21).map(|_| Published::sample("security_alert", "alarmed")).collect::<Result<Vec<_>, _>>()?;
-    stack.publish(&events).await?;
-    let mut refused = Vec::new();
-    for event in &events {
-        let row = stack.row_when(event, |_| true).await?;
-        refused.extend(refused_by(&row));
-    }
-    assert_eq!(refused, [Gate::CarrierHourlyCap]);
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_text_that_the_month_cannot_afford_is_stopped_by_the_budget_alone() -> anyhow::Result<()> {
-    let stack = Stack::open().await?;
-    person(&stack, "poor", "+13125569005").await?;
-    let (alert, invitation) = (Published::sample("security_alert", "poor")?, Published::sample("battle_invitation", "poor")?);
-    produce(&stack, &[("MONTHLY_BUDGET", "8829")], std::slice::from_ref(&alert)).await?;
-    produce(&stack, &[("PROMOTIONAL_BUDGET", "8829"), ("MONTHLY_BUDGET", "1000000000")], std::slice::from_ref(&invitation)).await?;
-    for event in [&alert, &invitation] {
-        let row = stack.settled(event).await?;
-        assert_eq!((row.status, refused_by(&row), row.reserved), (Status::Suppressed, Some(Gate::Budget), None));
-    }
-    assert!(stack.received("+13125569005").await?.is_empty());
-    Ok(())
-}
-
 #[tokio::test]
 async fn a_delivered_text_is_in_the_books_with_its_real_price() -> anyhow::Result<()> {
     let stack = Stack::open().await?;
-    person(&stack, "billed", "+13125569006").await?;
+    stack.person("billed", "+13125569006").await?;
     let event = Published::sample("battle_invitation", "billed")?;
     stack.publish(std::slice::from_ref(&event)).await?;
     let row = stack.row_when(&event, |row| row.settled.is_some()).await?;

@@ -6,7 +6,7 @@ use anyhow::Context;
 use journeys::stack::Stack;
 use serde_json::Value;
 
-const FUNCTIONS: [&str; 5] = ["producer", "sender", "receipts", "inbound", "api"];
+const FUNCTIONS: [&str; 6] = ["producer", "sender", "receipts", "inbound", "api", "reconciler"];
 
 /// What no log may have.
 #[derive(Default)]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use simulator::Running;
 use sms::{
     consent::{Action, Method, verify},
+    content::Content,
     event::{UserId, message_id},
     kind::{Category, Kind},
     message::{Message, Status},
@@ -123,8 +124,8 @@ async fn stop_elsewhere_is_confirmed_once_and_aws_list_waits_for_it() {
     assert_eq!((answer.kind(), answer.status), (Kind::OptOutConfirmation, Status::Pending));
     assert_eq!(answer.useful_until, now() + SignedDuration::from_secs(301), "within five minutes");
     let row = stage.inbound.opt_outs.get(&phone()).await.expect("get").expect("row");
-    assert_eq!(row.blocks(Kind::OptOutConfirmation, answer.message_id), None, "it may pass");
-    assert!(row.blocks(Kind::OptOutConfirmation, uuid::Uuid::nil()).is_some(), "and no other");
+    assert_eq!(row.blocks(&answer.content, answer.message_id), None, "it may pass");
+    assert!(row.blocks(&answer.content, uuid::Uuid::nil()).is_some(), "and no other");
 
     let confirmed = json!({"confirmed": {"phone": PHONE}}).to_string();
     stage.inbound.obey(&confirmed, now()).await.expect("obey");
@@ -165,7 +166,7 @@ async fn where_aws_keeps_the_number_the_opt_out_stands_and_says_why() {
     assert!(stage.is_out().await && stage.is_on_aws_list().await, "once in 30 days");
     let row = stage.inbound.opt_outs.get(&phone()).await.expect("get").expect("row");
     assert_eq!(row.relisting_refused.as_deref(), Some("PHONE_NUMBER_CANNOT_BE_OPTED_IN"));
-    let why = row.blocks(Kind::BattleInvitation, uuid::Uuid::nil()).expect("blocked");
+    let why = row.blocks(&Content::HelpReply {}, uuid::Uuid::nil()).expect("blocked");
     assert!(why.contains("AWS keeps it on its list"), "{why}");
 }
 

@@ -1,4 +1,4 @@
-//! Once a day: who is opted out here, and whom has AWS on its list? A small step a run, since AWS takes one such question a second.
+//! Once a day: what does AWS let us spend? And who is opted out here, and whom has AWS on its list? A small step a run, since AWS takes one such question a second.
 //!
 //! The reconciler keeps no opt-outs: it orders inbound to. Both orders may be given twice, and neither ever lifts an opt-out.
 
@@ -30,9 +30,9 @@ impl Reconciler {
         let before = self.comparisons.get().await.context("the comparison of opt-outs")?;
         let comparison = match before {
             Some(done) if done.stage == Stage::Done && now < done.begun_at + EVERY => return Ok(()),
-            Some(done) if done.stage == Stage::Done => begun(done.revision, now),
+            Some(done) if done.stage == Stage::Done => self.begin(done.revision, now).await?,
             Some(under_way) => under_way,
-            None => begun(0, now),
+            None => self.begin(0, now).await?,
         };
         let mut after = match comparison.stage.clone() {
             Stage::Theirs { next } => self.compare_theirs(comparison, next).await?,
@@ -44,6 +44,14 @@ impl Reconciler {
             report(&after, now);
         }
         Ok(())
+    }
+
+    /// The first step: AWS's own spend limit, which holds where it is lower than ours.
+    async fn begin(&self, revision: u64, now: Timestamp) -> anyhow::Result<Comparison> {
+        let limit = self.spend_limit.monthly().await?;
+        self.admissions.limit(limit, now).await?;
+        info!(limit = %limit, "AWS's own spend limit");
+        Ok(Comparison { revision, begun_at: now, stage: Stage::Theirs { next: None }, only_theirs: 0, only_ours: 0 })
     }
 
     /// A page of AWS's list: who of it is not opted out here?
@@ -93,10 +101,6 @@ impl Reconciler {
         self.orders.give(&OptOutOrder::Missing { phone: phone.clone() }).await?;
         Ok(Comparison { stage, only_ours: comparison.only_ours + 1, ..comparison })
     }
-}
-
-fn begun(revision: u64, now: Timestamp) -> Comparison {
-    Comparison { revision, begun_at: now, stage: Stage::Theirs { next: None }, only_theirs: 0, only_ours: 0 }
 }
 
 fn report(comparison: &Comparison, now: Timestamp) {

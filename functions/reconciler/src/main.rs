@@ -1,6 +1,7 @@
 //! The reconciler: comes by every minute, and finds what no event triggers.
 
 mod comparison;
+mod digest;
 mod reconciler;
 mod step;
 #[cfg(test)]
@@ -9,8 +10,8 @@ mod tests;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use sms::{
     closing::{Closing, Feedback},
-    lambda::{deadline, sdk, setting, start_log},
-    provider::OptOutList,
+    lambda::{deadline, rules, sdk, setting, start_log},
+    provider::{OptOutList, SpendLimit},
     queues::{Lanes, OptOutOrders},
     stores::{Admissions, Comparisons, Messages, OptOuts, Recipients, Verifications},
 };
@@ -31,8 +32,10 @@ async fn main() -> Result<(), Error> {
         opt_outs: OptOuts::new(dynamodb.clone(), setting("OPT_OUTS_TABLE")?),
         comparisons: Comparisons::new(dynamodb, setting("LIMITS_TABLE")?),
         list: OptOutList::new(&sdk, setting("OPT_OUT_LIST")?),
+        spend_limit: SpendLimit::new(&sdk),
         lanes: Lanes::new(sqs.clone(), setting("URGENT_QUEUE_URL")?, setting("BULK_QUEUE_URL")?),
         orders: OptOutOrders::new(sqs, setting("INBOUND_QUEUE_URL")?),
+        rules: rules()?,
         resend_after: jiff::SignedDuration::from_secs(setting("RESEND_AFTER_SECONDS")?),
         most: reconciler::MOST,
     };

@@ -10,10 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use sms::{
     closing::{Closed, Closing},
     due::SHARDS,
-    gates,
+    gates::{self, Rules},
     kind::Lane,
     message::{Change, Message},
-    provider::OptOutList,
+    provider::{OptOutList, SpendLimit},
     queues::{Lanes, OptOutOrders},
     stores::{Admissions, Changed, Comparisons, Due, DueCursor, Messages, Notes, OptOuts, Recipients},
 };
@@ -32,8 +32,11 @@ pub struct Reconciler {
     pub opt_outs: OptOuts,
     pub comparisons: Comparisons,
     pub list: OptOutList,
+    pub spend_limit: SpendLimit,
     pub lanes: Lanes,
     pub orders: OptOutOrders,
+    /// What a digest has to pass.
+    pub rules: Rules,
     /// How long a receipt is waited for before a text that may have gone out is sent again.
     pub resend_after: SignedDuration,
     /// How many texts one run looks at.
@@ -143,16 +146,13 @@ impl Reconciler {
         let mut row = due.message;
         loop {
             match step(&row, now, self.resend_after) {
-                Step::Make(Change::Due, _) if let Some(why) = self.unwanted(&row).await? => {
-                    return self.make(&row, Change::OptedOut, Some(&why), now).await.map(|_| None);
-                }
+                Step::Make(Change::Due, _) => return self.release(&row, now).await,
                 Step::Make(change, why) => {
                     let Some(message) = self.make(&row, change, why, now).await? else { return Ok(None) };
                     match change {
                         // Whether it may be sent again is a question that may have been answered long ago.
                         Change::Abandoned => row = message,
                         Change::Retried => return Ok(Some(Job { message, delay: 0, again: None })),
-                        Change::Due => return Ok(Some(Job { delay: spread(message.message_id), message, again: None })),
                         _ => return Ok(None),
                     }
                 }
@@ -162,15 +162,29 @@ impl Reconciler {
                 Step::Enqueue { again: until } | Step::PutOff(until) => return self.messages.put_off(&row, Some(until)).await.map(|_| None),
                 Step::Leave(why) => return self.leave(&row, why).await.map(|()| None),
                 Step::EndCode => return self.end_code(&row, now).await.map(|()| None),
+                Step::Book => {
+                    self.admissions.settle(&row, now).await?;
+                    return self.messages.put_off(&row, None).await.map(|_| None);
+                }
             }
         }
     }
 
-    /// Why the person of a held text does not want it any more, if so.
-    async fn unwanted(&self, row: &Message) -> anyhow::Result<Option<String>> {
-        let Some(user) = &row.user_id else { return Ok(None) };
-        let recipient = self.recipients.get(user).await?;
-        Ok(gates::unwanted(row.kind(), row.phone.as_ref(), recipient.as_ref()))
+    /// Lets a held text go, if its person still wants it: by itself, or as a part of a digest.
+    async fn release(&self, row: &Message, now: Timestamp) -> anyhow::Result<Option<Job>> {
+        if let Some(user) = &row.user_id {
+            let recipient = self.recipients.get(user).await?;
+            if let Some(why) = gates::unwanted(row.kind(), row.phone.as_ref(), recipient.as_ref()) {
+                return self.make(row, Change::OptedOut, Some(&why), now).await.map(|_| None);
+            }
+            if let Some(recipient) = &recipient
+                && let Some(message) = self.digest(row, recipient, now).await?
+            {
+                return Ok(Some(Job { delay: spread(message.message_id), message, again: None }));
+            }
+        }
+        let message = self.make(row, Change::Due, None, now).await?;
+        Ok(message.map(|message| Job { delay: spread(message.message_id), message, again: None }))
     }
 
     /// Makes `change` of the row, unless somebody was faster; answers with the row that it is now.

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use sms::{
-    due::LOST_AFTER,
+    due::{LOST_AFTER, is_for_the_books},
     kind::{Kind, WhenUnknown},
     message::{Change, Message, Status},
 };
@@ -20,6 +20,8 @@ pub enum Step {
     Leave(&'static str),
     /// Its code has come to its end.
     EndCode,
+    /// What was reserved for it is to be given back, if nobody did.
+    Book,
 }
 
 /// The longest wait between two times that a text is put on its lane again.
@@ -46,6 +48,7 @@ pub fn step(row: &Message, now: Timestamp, resend_after: SignedDuration) -> Step
         },
         Status::Sent | Status::Delivered | Status::Undelivered if with_code => Step::EndCode,
         Status::Sent => Step::Leave("no last receipt came"),
+        status if is_for_the_books(status) => Step::Book,
         _ => Step::Leave("settled"),
     }
 }

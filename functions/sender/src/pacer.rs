@@ -92,7 +92,7 @@ impl Pacer {
 
     /// The origination identity of a row that is to be sent.
     fn identity(&self, row: &Message) -> Option<&str> {
-        self.identities.of(row.country?).filter(|_| row.status == Status::Pending)
+        self.identities.of(row.country?, row.phone.as_ref()?).filter(|_| row.status == Status::Pending)
     }
 
     /// Sends texts from one identity: books as many as it may, and, while those go out, the next.

@@ -95,7 +95,7 @@ impl Sender {
         let phone = message.phone.clone().context("a pending message without a number")?;
         let country = message.country.context("a pending message without a country")?;
         let opt_out = self.opt_outs.get(&phone).await?;
-        if let Some(why) = opt_out.and_then(|opt_out| opt_out.blocks(message.kind(), message.message_id)) {
+        if let Some(why) = opt_out.and_then(|opt_out| opt_out.blocks(&message.content, message.message_id)) {
             return Ok(Look::OptedOut(why));
         }
         if message.is_lapsed(now) {

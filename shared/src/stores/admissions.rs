@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::{
     operation::{transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
     types::{AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use uuid::Uuid;
 
@@ -24,6 +24,7 @@ use crate::{
     budget::{self, Budget, CLOSED_FOR, Reserved, Spent},
     caps::{Caps, Day, Hours},
     costs::{self, DayCosts, Figures, MonthCosts},
+    due,
     event::Event,
     gates::{self, Rules},
     kind::Class,
@@ -38,9 +39,9 @@ use crate::{
 /// The messages table and the limits table, where they are written together.
 #[derive(Debug, Clone)]
 pub struct Admissions {
-    client: Client,
-    messages: String,
-    limits: String,
+    pub(super) client: Client,
+    pub(super) messages: String,
+    pub(super) limits: String,
 }
 
 /// An event that asks for a text, with what is known of whom it is for.
@@ -73,7 +74,7 @@ enum Wrote {
 }
 
 /// How often a batch is decided anew because others were faster. Each time somebody wins.
-const TRIES: u32 = 12;
+pub(super) const TRIES: u32 = 12;
 
 impl Admitted {
     /// The row.
@@ -158,7 +159,7 @@ impl Admissions {
     }
 
     /// What the gates will want to know, by one read.
-    async fn books(&self, wishes: &[&Wish<'_>], rules: &Rules, now: Timestamp) -> anyhow::Result<Books> {
+    pub(super) async fn books(&self, wishes: &[&Wish<'_>], rules: &Rules, now: Timestamp) -> anyhow::Result<Books> {
         let keys = wishes.iter().flat_map(|wish| gates::counted_in(wish.event, wish.recipient, rules, now)).collect::<HashSet<_>>();
         let batch = batch_items(&self.client, &self.limits, "limit_id", keys.into_iter().collect()).await?;
         anyhow::ensure!(batch.unprocessed.is_empty(), "DynamoDB did not get to {} rows of {}", batch.unprocessed.len(), self.limits);
@@ -181,7 +182,7 @@ impl Admissions {
         }
         let mut items = rows.iter().map(|row| self.new_row(row)).collect::<Result<Vec<_>, _>>()?;
         for (month, amounts) in amounts(rows) {
-            items.push(self.reserve(&month, amounts, &rules.budget, now)?);
+            items.push(self.reserve(&month, amounts, rules.budget.within(&before.spent(&month)), now)?);
         }
         for (key, ids) in days(rows) {
             items.push(self.count_in_day(key, ids, &rules.caps, now)?);
@@ -211,7 +212,7 @@ impl Admissions {
     }
 
     /// The write of a row, which is the duplicate gate.
-    fn new_row(&self, message: &Message) -> anyhow::Result<TransactWriteItem> {
+    pub(super) fn new_row(&self, message: &Message) -> anyhow::Result<TransactWriteItem> {
         let put = Put::builder()
             .table_name(&self.messages)
             .set_item(Some(super::messages::item(message)?))
@@ -221,7 +222,7 @@ impl Admissions {
     }
 
     /// Sets money aside, if there is as much. Others may have done so since the books were read: then the condition decides, not what was read.
-    fn reserve(&self, month: &str, amounts: Amounts, budget: &Budget, now: Timestamp) -> anyhow::Result<TransactWriteItem> {
+    fn reserve(&self, month: &str, amounts: Amounts, budget: Budget, now: Timestamp) -> anyhow::Result<TransactWriteItem> {
         let mut condition = "(attribute_not_exists(closed_until) OR closed_until <= :now)".to_owned();
         let mut values = Item::from([
             (":now".to_owned(), attribute(now.as_millisecond())?),
@@ -270,7 +271,7 @@ impl Admissions {
     }
 
     /// Writes the texts to a number, if they are as they were read.
-    fn replace_hours(&self, hours: &Hours) -> anyhow::Result<TransactWriteItem> {
+    pub(super) fn replace_hours(&self, hours: &Hours) -> anyhow::Result<TransactWriteItem> {
         let next = Hours { revision: hours.revision + 1, ..hours.clone() };
         let put = Put::builder().table_name(&self.limits).set_item(Some(to_item(&next)?));
         let put = match hours.revision {
@@ -280,7 +281,7 @@ impl Admissions {
         Ok(TransactWriteItem::builder().put(put.build()?).build())
     }
 
-    fn update_limit(&self, key: String) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
+    pub(super) fn update_limit(&self, key: String) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         Update::builder().table_name(&self.limits).key("limit_id", AttributeValue::S(key))
     }
 
@@ -295,7 +296,7 @@ impl Admissions {
         let mark = Update::builder()
             .table_name(&self.messages)
             .key("message_id", AttributeValue::S(row.message_id.to_string()))
-            .update_expression("SET settled = :price")
+            .update_expression(if due::is_for_the_books(row.status) { "SET settled = :price REMOVE due_at" } else { "SET settled = :price" })
             .condition_expression("attribute_exists(message_id) AND attribute_not_exists(settled)")
             .expression_attribute_values(":price", attribute(bill.price)?);
         let book = self
@@ -381,6 +382,19 @@ impl Admissions {
         Ok(())
     }
 
+    /// What AWS lets the account spend: holds this month and next, until AWS is asked again.
+    pub async fn limit(&self, limit: MicroUsd, now: Timestamp) -> anyhow::Result<()> {
+        let next = now.to_zoned(TimeZone::UTC).last_of_month()?.tomorrow()?.timestamp();
+        for month in [now, next].map(budget::month) {
+            let limited = self.client.update_item().table_name(&self.limits).key("limit_id", AttributeValue::S(Spent::key(&month)));
+            let limited = limited.update_expression("SET aws_limit = :limit, expires_at = :forget");
+            let limited = limited.expression_attribute_values(":limit", attribute(limit)?);
+            let limited = limited.expression_attribute_values(":forget", attribute((now + budget::KEPT).as_second())?);
+            limited.send().await.with_context(|| format!("UpdateItem on {}", self.limits))?;
+        }
+        Ok(())
+    }
+
     /// AWS says that its own limit for the month is reached: nothing is admitted for a while.
     pub async fn close(&self, now: Timestamp) -> anyhow::Result<()> {
         metrics::emit(now, Metric::AwsSpendLimitReached, 1.0);
@@ -443,7 +457,7 @@ fn reasons(error: &TransactWriteItemsError) -> &[CancellationReason] {
 }
 
 /// Whether the condition of the item at `place` was not met.
-fn refused(error: &TransactWriteItemsError, place: usize) -> bool {
+pub(super) fn refused(error: &TransactWriteItemsError, place: usize) -> bool {
     reasons(error).get(place).and_then(CancellationReason::code) == Some("ConditionalCheckFailed")
 }
 

@@ -207,7 +207,7 @@ impl Codes {
         Ok(Asked::Refused(Refusal { why: Why::Crowd, wait: SignedDuration::from_secs(1) }))
     }
 
-    /// Why [`Self::ask`] would refuse `asker` at `now`, but for the breaker. Nothing is counted.
+    /// Why [`Self::ask`] would refuse `asker` at `now`. Nothing is counted.
     pub async fn foresee(&self, asker: &Asker<'_>, message_id: Uuid, now: Timestamp) -> anyhow::Result<Option<Refusal>> {
         let limits = asker.limits();
         let tallies = self.limits.read(&limits.iter().map(|(id, ..)| id.clone()).collect::<Vec<_>>()).await?;
@@ -217,8 +217,12 @@ impl Codes {
         if let Some(refusal) = refusal(&tallies, &limits, now) {
             return Ok(Some(refusal));
         }
-        let block = self.foresee_block(asker, now).await?;
-        Ok(block.map(|(block, _)| Refusal { wait: block.blocked_until.duration_since(now), why: Why::Blocked(block) }))
+        if let Some((block, _)) = self.foresee_block(asker, now).await? {
+            return Ok(Some(Refusal { wait: block.blocked_until.duration_since(now), why: Why::Blocked(block) }));
+        }
+        let (id, ends) = hour(now)?;
+        let is_open = self.limits.counted(id).await? >= self.per_hour;
+        Ok(is_open.then(|| Refusal { why: Why::Everybody, wait: ends.duration_since(now) }))
     }
 
     /// A code came back. For who used it up, and nobody else: each counts once.
@@ -296,14 +300,19 @@ impl Codes {
 
     /// The breaker: whatever goes wrong elsewhere, no more codes than this leave within an hour of the clock.
     async fn count_for_everybody(&self, now: Timestamp) -> anyhow::Result<Option<Refusal>> {
-        let hour = now.as_second().div_euclid(3600);
-        let ends = Timestamp::from_second((hour + 1) * 3600)?;
-        if self.limits.count(format!("everybody/{hour}"), self.per_hour, ends).await? {
+        let (id, ends) = hour(now)?;
+        if self.limits.count(id, self.per_hour, ends).await? {
             return Ok(None);
         }
         error!(codes_per_hour = self.per_hour, "the breaker is open: no more codes this hour");
         Ok(Some(Refusal { why: Why::Everybody, wait: ends.duration_since(now) }))
     }
+}
+
+/// The row of the clock's hour, and when that ends.
+fn hour(now: Timestamp) -> anyhow::Result<(String, Timestamp)> {
+    let hour = now.as_second().div_euclid(3600);
+    Ok((format!("everybody/{hour}"), Timestamp::from_second((hour + 1) * 3600)?))
 }
 
 fn blocked(block: Block, now: Timestamp) -> Asked {

@@ -81,6 +81,13 @@ impl Limits {
         }
     }
 
+    /// How often `id` was counted.
+    pub async fn counted(&self, id: String) -> anyhow::Result<u64> {
+        let answer = self.client.get_item().table_name(&self.table).set_key(Some(key(id))).consistent_read(true).send().await;
+        let item = answer.with_context(|| format!("GetItem on {}", self.table))?.item;
+        Ok(item.and_then(|item| item.get("times_done")?.as_n().ok()?.parse().ok()).unwrap_or_default())
+    }
+
     /// Counts codes to numbers with `prefix` that were asked for at `at`, and those of them that came back: one write without a condition, into a row of its hour.
     pub async fn convert(&self, prefix: &str, at: Timestamp, count: Count) -> anyhow::Result<()> {
         let (id, asked, back) = conversion::place(prefix, at);

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
     operation::{put_item::PutItemError, update_item::UpdateItemError},
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Update},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -19,6 +19,7 @@ use crate::{
     kind::Kind,
     message::{Change, Entered, Message, Status},
     metrics, moment,
+    money::MicroUsd,
 };
 
 /// The messages table.
@@ -311,6 +312,17 @@ pub(super) fn item(message: &Message) -> anyhow::Result<Item> {
         item.insert("due_at".to_owned(), AttributeValue::S(moment::text(at)));
     }
     Ok(item)
+}
+
+/// The write that makes a held text part of the digest `into` and takes it out of the books: one of a transaction.
+pub(super) fn merge(table: &str, id: Uuid, into: Uuid, now: Timestamp) -> anyhow::Result<Update> {
+    let (from, to) = Change::Merged.edge();
+    let notes = Notes::default().with("merged_into", into)?.with("settled", MicroUsd(0))?;
+    let mut edit = edit(Change::Merged, &from, to.context("a change that leads nowhere")?, None, notes, now)?;
+    edit.due(None)?;
+    let update = Update::builder().table_name(table).set_key(Some(key(id)));
+    let update = update.update_expression(edit.expression()).condition_expression(edit.condition());
+    Ok(update.set_expression_attribute_names(Some(edit.names())).set_expression_attribute_values(Some(edit.values())).build()?)
 }
 
 /// The write of a change, but for when the row is due next.

@@ -5,6 +5,7 @@
 mod admissions;
 mod codes;
 mod comparisons;
+mod digests;
 mod leaving;
 mod limits;
 mod messages;

@@ -47,7 +47,11 @@ fn link(content: &mut Content) -> Option<&mut String> {
         | Content::DirectMessage(DirectMessage { conversation_link: link, .. })
         | Content::AchievementUnlock(AchievementUnlock { achievement_link: link, .. })
         | Content::SecurityAlert(SecurityAlert { link, .. }) => Some(link),
-        Content::PhoneVerification(_) | Content::OptInConfirmation {} | Content::OptOutConfirmation(_) | Content::HelpReply {} => None,
+        Content::PhoneVerification(_)
+        | Content::OptInConfirmation {}
+        | Content::OptOutConfirmation(_)
+        | Content::HelpReply {}
+        | Content::Digest(_) => None,
     }
 }
 

@@ -19,7 +19,8 @@ pub(super) fn typed(content: &mut Content) -> Vec<&mut String> {
         | Content::PhoneVerification(_)
         | Content::OptInConfirmation {}
         | Content::OptOutConfirmation(_)
-        | Content::HelpReply {} => vec![],
+        | Content::HelpReply {}
+        | Content::Digest(_) => vec![],
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{House, Setting, Wording, bound_code, left, line, typed, with_footer};
 use crate::{
-    content::{Alert, Content, OptOutConfirmation},
+    content::{Alert, Content, Digest, OptOutConfirmation},
     kind::Category,
 };
 
@@ -64,6 +64,7 @@ fn full(content: &Content, setting: &Setting<'_>) -> String {
         ),
         Content::OptOutConfirmation(data) => opted_out(data),
         Content::HelpReply {} => help(setting.wording, setting.house, None),
+        Content::Digest(data) => digest(data, setting.house),
     }
 }
 
@@ -110,6 +111,24 @@ fn brief(content: &Content, setting: &Setting<'_>) -> String {
         }
         _ => full(content, setting),
     }
+}
+
+fn digest(data: &Digest, house: &House) -> String {
+    let waiting = data.texts.iter().map(|(category, texts)| format!("{texts} {}", counted(*category, *texts))).collect::<Vec<_>>().join(", ");
+    let link = house.link_domains.first().map(|site| format!("\nEntra: https://{site}")).unwrap_or_default();
+    format!("AllThrive: Tienes pendiente: {waiting}.{link}")
+}
+
+fn counted(category: Category, texts: u32) -> &'static str {
+    let (one, several) = match category {
+        Category::BattleInvitations => ("reto", "retos"),
+        Category::BattleResults => ("resultado de batalla", "resultados de batallas"),
+        Category::BattleReminders => ("recordatorio de batalla", "recordatorios de batallas"),
+        Category::StreakAlerts => ("aviso de racha", "avisos de racha"),
+        Category::DirectMessages => ("mensaje", "mensajes"),
+        Category::Achievements => ("logro", "logros"),
+    };
+    if texts == 1 { one } else { several }
 }
 
 fn happened(alert: Alert) -> &'static str {

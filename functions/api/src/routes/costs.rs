@@ -23,6 +23,7 @@ pub struct CostsQuery {
 #[serde(rename_all = "camelCase")]
 pub struct Costs {
     month: String,
+    /// Ours, or AWS's own limit where that is lower.
     budget: i64,
     committed: i64,
     remaining: i64,
@@ -62,7 +63,7 @@ pub async fn read(State(api): State<Arc<Api>>, _: Backend, Query(query): Query<C
             }
         }
     }
-    let budget = api.rules.budget.monthly.0;
+    let budget = api.rules.budget.within(&costs.spent).monthly.0;
     let committed = costs.spent.committed.0;
     let seen = |figures: BTreeMap<&'static str, Figures>| figures.into_iter().map(|(name, figures)| (name, View::of(figures))).collect();
     Ok(Json(Costs {

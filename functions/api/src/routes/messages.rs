@@ -91,6 +91,8 @@ pub struct View {
     #[serde(with = "moment::option")]
     #[schemars(with = "Option<Timestamp>")]
     release_at: Option<Timestamp>,
+    /// If `merged`: the digest that stands for it.
+    merged_into: Option<Uuid>,
 }
 
 /// A gate's word.
@@ -188,6 +190,7 @@ impl View {
             updated_at: message.updated_at,
             useful_until: message.useful_until,
             release_at: message.release_at,
+            merged_into: message.merged_into,
         }
     }
 }

@@ -72,6 +72,25 @@ fn e164(numbers: impl IntoIterator<Item = usize>) -> BTreeSet<String> {
 }
 
 #[tokio::test]
+async fn once_a_day_aws_is_asked_what_may_be_spent_and_its_limit_holds_this_month_and_next() {
+    let stage = Stage::set().await;
+    let limits = async || {
+        let rows = stage.embedded.scan("LimitsTable").await.expect("scan");
+        let limit = |row: &Value| Some((row["limit_id"].as_str()?.to_owned(), row["aws_limit"].as_i64()?));
+        rows.iter().filter_map(limit).collect::<BTreeSet<_>>()
+    };
+    let both = |limit| [("budget/2026-11".to_owned(), limit), ("budget/2026-12".to_owned(), limit)].into();
+    stage.run_at(noon()).await;
+    assert_eq!(limits().await, both(1_000_000_000));
+    stage.simulator.simulator.set_faults(simulator::Faults { spend_limit_usd: Some(7.0), ..simulator::Faults::default() });
+    stage.compare().await;
+    stage.run_at(noon() + minutes(24 * 60) - MOMENT).await;
+    assert_eq!(limits().await, both(1_000_000_000), "asked once a day");
+    stage.run_at(noon() + minutes(24 * 60)).await;
+    assert_eq!(limits().await, both(7_000_000));
+}
+
+#[tokio::test]
 async fn lists_that_agree_bring_no_orders() {
     let stage = Stage::set().await.with_opt_outs((0..12).map(|n| opted_out(n, Some(long_ago()))), 0..12).await;
     assert_eq!(stage.compare().await, 4, "one page of theirs, five and five and two of ours");

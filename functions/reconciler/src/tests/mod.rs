@@ -3,6 +3,7 @@
 mod codes;
 mod comparison;
 mod deaths;
+mod digests;
 mod races;
 mod rules;
 mod worlds;
@@ -14,13 +15,18 @@ use journeys::embedded::{Embedded, sdk};
 use serde_json::Value;
 use simulator::Running;
 use sms::{
+    budget::Budget,
+    caps::Caps,
     closing::{Closing, Feedback},
     content::{BattleInvitation, Content, PhoneVerification, SecurityAlert},
     due::LOST_AFTER,
+    gates::Rules,
     message::{Change, Entered, LEASE, Message, Status},
-    provider::OptOutList,
+    money::MicroUsd,
+    provider::{OptOutList, SpendLimit},
     queues::{Lanes, OptOutOrders, SendJob},
     stores::{Admissions, Changed, Comparisons, Messages, Notes, OptOuts, Recipients, Verifications},
+    text::House,
 };
 use uuid::Uuid;
 
@@ -96,8 +102,16 @@ impl Stage {
             opt_outs: OptOuts::new(dynamodb(), "OptOutsTable".into()),
             comparisons: Comparisons::new(dynamodb(), "LimitsTable".into()),
             list: OptOutList::new(&sdk(&simulator.url()), "Default".into()),
+            spend_limit: SpendLimit::new(&sdk(&simulator.url())),
             lanes: Lanes::new(embedded.sqs.clone(), "http://queues/urgent".into(), "http://queues/bulk".into()),
             orders: OptOutOrders::new(embedded.sqs.clone(), "http://queues/inbound".into()),
+            rules: Rules {
+                house: House { link_domains: vec!["allthrive.ai".into()], support_contact: "support@allthrive.ai".into() },
+                prices: "US=1000".parse().expect("prices"),
+                quiet_hours: None,
+                caps: Caps::default(),
+                budget: Budget { monthly: MicroUsd(1_000_000), promotional: None, transactional: None, kept_percent: 20 },
+            },
             resend_after: RESEND_AFTER,
             most: crate::reconciler::MOST,
         }

@@ -27,7 +27,7 @@ impl Chance {
 }
 
 /// Stops `work` now and then, for anything from a moment to the time of many calls, so that others overtake it anywhere.
-async fn jostled<T>(work: impl Future<Output = T>, mut chance: Chance) -> T {
+pub async fn jostled<T>(work: impl Future<Output = T>, mut chance: Chance) -> T {
     let mut work = pin!(work);
     let mut stop = 0;
     poll_fn(|context: &mut Context<'_>| {

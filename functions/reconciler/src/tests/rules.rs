@@ -1,6 +1,6 @@
 //! Each rule, at its edges.
 
-use sms::due::LAST_RECEIPT;
+use sms::due::{BOOKED_AFTER, LAST_RECEIPT};
 
 use super::*;
 
@@ -45,6 +45,8 @@ async fn what_is_of_no_use_any_more_is_expired_and_not_enqueued() {
     stage.run_at(noon() + LOST_AFTER).await;
     assert_eq!((stage.status(1).await, stage.status(2).await), (Status::Pending, Status::Expired));
     assert_eq!(stage.jobs("bulk"), [1]);
+    assert_eq!(stage.due_at(2).await, Some(noon() + LOST_AFTER + BOOKED_AFTER), "once more, for the books");
+    stage.run_at(noon() + LOST_AFTER + BOOKED_AFTER).await;
     assert_eq!(stage.due_at(2).await, None);
     assert!(stage.row(2).await.delivery_detail.is_some_and(|why| why.contains("no use")));
 }
@@ -145,7 +147,7 @@ async fn a_held_text_whose_end_comes_before_its_release_is_expired_at_its_end_wi
         let row = stage.row(id).await;
         assert_eq!((row.status, row.delivery_detail.as_deref()), (Status::Expired, Some("of no use any more before it could be released")));
     }
-    assert_eq!((stage.jobs("bulk").len(), stage.due().await.len()), (0, 0));
+    assert_eq!((stage.jobs("bulk").len(), stage.due_at(1).await), (0, None));
     assert_eq!(stage.row(1).await.settled, Some(sms::money::MicroUsd(0)));
     let books = stage.embedded.scan("LimitsTable").await.expect("scan");
     assert_eq!(
