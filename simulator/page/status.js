@@ -37,7 +37,16 @@ const frame = (width, height, most) => [
   svg('text', { x: 0, y: 9 }, most),
 ];
 
-function texts({ minutes, parts }) {
+/** One row a type, one column for each status that there is. */
+function types(types) {
+  const statuses = ORDER.filter((status) => Object.values(types).some((counts) => counts[status]));
+  const head = h('tr', {}, h('th', { scope: 'col' }, 'Type'), ...statuses.map((status) => h('th', { scope: 'col' }, status)));
+  const row = ([type, counts]) =>
+    h('tr', {}, h('th', { scope: 'row' }, type), ...statuses.map((status) => h('td', {}, String(counts[status] ?? ''))));
+  $('types').replaceChildren(h('thead', {}, head), h('tbody', {}, ...Object.entries(types).map(row)));
+}
+
+function texts({ minutes, parts, codes, waits, throttled }) {
   const totals = ORDER.map((status) => [status, sum(minutes.map((minute) => minute[status] ?? 0))]).filter(([, count]) => count);
   const most = Math.max(1, ...minutes.map((minute) => sum(Object.values(minute))));
   const nodes = frame(600, 145, most);
@@ -61,6 +70,10 @@ function texts({ minutes, parts }) {
     ['Message parts', parts],
     ['Delivered, of those that came to their end', percent(arrived, arrived + lost)],
     ['A gate said no', count.suppressed ?? 0],
+    ['Codes that came back', `${codes.back} of ${codes.asked} (${percent(codes.back, codes.asked)})`],
+    ['Longest wait in the urgent lane', `${waits.urgent} s`],
+    ['Longest wait in the bulk lane', `${waits.bulk} s`],
+    ['Throttled calls, since the start', throttled],
   ]);
 }
 
@@ -104,6 +117,7 @@ async function refresh() {
     const figures = await answer.json();
     if (!answer.ok) throw new Error(figures.detail ?? `The simulator answered ${answer.status}.`);
     texts(figures);
+    types(figures.types);
     money(figures.spend);
     lanes(figures.queues);
     $('trouble').textContent = '';

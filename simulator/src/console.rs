@@ -31,6 +31,8 @@ pub struct Console {
     pub messages: Option<Table>,
     /// The table of what is counted.
     pub limits: Option<Table>,
+    /// The table of verifications.
+    pub verifications: Option<Table>,
     /// The queues whose depth the status page shows.
     pub queues: Option<Queues>,
     /// What a month may cost, in micro-USD.

@@ -33,6 +33,7 @@ Environment:
     MESSAGES_TABLE      DynamoDB table of the rows that the page shows
     RECIPIENTS_TABLE    DynamoDB table of the people that the page shows
     LIMITS_TABLE        DynamoDB table of the month's books, for the status page
+    VERIFICATIONS_TABLE DynamoDB table of the codes, for the status page
     MONTHLY_BUDGET      what a month may cost, in micro-USD, for the status page
     URGENT_QUEUE_URL, BULK_QUEUE_URL, DEAD_LETTER_QUEUE_URL   the other queues of the status page
     CONSENTS_TABLE, OPT_OUTS_TABLE   with them, the people of the README are written at the start
@@ -126,6 +127,7 @@ fn config(sdk: &SdkConfig) -> anyhow::Result<Config> {
             recipients: table("RECIPIENTS_TABLE"),
             messages: table("MESSAGES_TABLE"),
             limits: table("LIMITS_TABLE"),
+            verifications: table("VERIFICATIONS_TABLE"),
             queues: queues(sdk),
             monthly_budget: monthly_budget()?,
             main_app: setting("API_URL").map(|url| MainApp::new(sdk, &url)).transpose()?,

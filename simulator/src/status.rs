@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
 use axum::{Json, Router, extract::State, http::header, routing::get};
 use jiff::{SignedDuration, Timestamp, Unit, tz::TimeZone};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
 use crate::{
@@ -34,7 +34,14 @@ const MINUTES: usize = 60;
 struct Figures {
     /// How many texts of each minute have which status now, oldest first.
     minutes: Vec<BTreeMap<String, u32>>,
+    /// The same texts by their type.
+    types: BTreeMap<String, BTreeMap<String, u32>>,
+    /// For how many seconds the oldest text of each lane has been waiting.
+    waits: BTreeMap<String, i64>,
     parts: u32,
+    codes: Codes,
+    /// Calls that were one too many.
+    throttled: u64,
     spend: Option<Spend>,
     queues: Vec<Depth>,
 }
@@ -59,10 +66,19 @@ struct Depth {
     delayed: u32,
 }
 
+/// The codes of the last hour, and those of them that came back.
+#[derive(Debug, Default, Serialize)]
+struct Codes {
+    asked: u32,
+    back: u32,
+}
+
 /// What is looked at of a message's row.
 #[derive(Debug, Deserialize)]
 struct Text {
     status: String,
+    r#type: String,
+    lane: String,
     created_at: Timestamp,
     #[serde(default)]
     parts: u32,
@@ -93,29 +109,56 @@ async fn figures(State(simulator): State<Simulator>) -> Result<Json<Figures>, Pr
     let limits = configured(console.limits.as_ref(), "LIMITS_TABLE")?;
     let queues = configured(console.queues.as_ref(), "URGENT_QUEUE_URL")?;
     let now = Timestamp::now();
-    let (texts, month, queues) = futures::future::join3(texts(messages, now), month(limits, now), depths(queues)).await;
-    let all = async || Ok::<_, anyhow::Error>((texts?, month?, queues?));
-    let (texts, month, queues) = all().await.map_err(|error| Problem::bad_gateway(&error))?;
-    let spend = console.monthly_budget.map(|budget| spend(&month, budget, now));
-    Ok(Json(Figures { minutes: by_minute(&texts, now), parts: texts.iter().filter(|text| left(text)).map(|text| text.parts).sum(), spend, queues }))
+    let verifications = configured(console.verifications.as_ref(), "VERIFICATIONS_TABLE")?;
+    let all = Box::pin(futures::future::join4(texts(messages, now), month(limits, now), depths(queues), codes(verifications, now))).await;
+    let all = async || Ok::<_, anyhow::Error>((all.0?, all.1?, all.2?, all.3?));
+    let (texts, month, queues, codes) = all().await.map_err(|error| Problem::bad_gateway(&error))?;
+    Ok(Json(Figures {
+        minutes: by_minute(&texts, now),
+        types: by_type(&texts),
+        waits: waits(&texts, now),
+        parts: texts.iter().filter(|text| left(text)).map(|text| text.parts).sum(),
+        codes,
+        throttled: simulator.stats().rejected.get("ThrottlingException").copied().unwrap_or_default(),
+        spend: console.monthly_budget.map(|budget| spend(&month, budget, now)),
+        queues,
+    }))
 }
 
 /// The texts of the last hour.
 async fn texts(table: &Table, now: Timestamp) -> anyhow::Result<Vec<Text>> {
-    let (mut texts, mut start) = (Vec::new(), None);
+    latest(table, &["status", "type", "lane", "created_at", "parts"], now).await
+}
+
+/// A code that was said several times is one.
+async fn codes(table: &Table, now: Timestamp) -> anyhow::Result<Codes> {
+    #[derive(Deserialize)]
+    struct Code {
+        repeats: Option<String>,
+        used_at: Option<String>,
+    }
+    let codes = latest::<Code>(table, &["repeats", "used_at"], now).await?;
+    let asked = codes.iter().filter(|code| code.repeats.is_none());
+    Ok(asked.fold(Codes::default(), |codes, code| Codes { asked: codes.asked + 1, back: codes.back + u32::from(code.used_at.is_some()) }))
+}
+
+/// Some attributes of the rows of the last hour.
+async fn latest<T: DeserializeOwned>(table: &Table, attributes: &[&str], now: Timestamp) -> anyhow::Result<Vec<T>> {
+    let since = now - SignedDuration::from_mins(i64::try_from(MINUTES)?);
+    let names = attributes.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect::<HashMap<_, _>>();
+    let (mut rows, mut start) = (Vec::new(), None);
     loop {
         let page = table.client.scan().table_name(&table.name).set_exclusive_start_key(start);
-        let page = page.filter_expression("created_at >= :since").projection_expression("#status, created_at, parts");
-        let page = page.expression_attribute_names("#status", "status");
-        let since = now - SignedDuration::from_mins(i64::try_from(MINUTES)?);
+        let page = page.filter_expression("created_at >= :since").projection_expression(names.keys().cloned().collect::<Vec<_>>().join(", "));
+        let page = page.set_expression_attribute_names(Some(names.clone()));
         let page = page.expression_attribute_values(":since", AttributeValue::S(format!("{since:.3}"))).send().await;
         let page = page.with_context(|| format!("{} cannot be read", table.name))?;
         for item in page.items.into_iter().flatten() {
-            texts.push(from_item(item)?);
+            rows.push(from_item(item)?);
         }
         start = page.last_evaluated_key;
         if start.is_none() {
-            return Ok(texts);
+            return Ok(rows);
         }
     }
 }
@@ -159,6 +202,23 @@ fn by_minute(texts: &[Text], now: Timestamp) -> Vec<BTreeMap<String, u32>> {
     minutes
 }
 
+fn by_type(texts: &[Text]) -> BTreeMap<String, BTreeMap<String, u32>> {
+    let mut types = BTreeMap::<String, BTreeMap<_, _>>::new();
+    for text in texts {
+        *types.entry(text.r#type.clone()).or_default().entry(text.status.clone()).or_default() += 1;
+    }
+    types
+}
+
+fn waits(texts: &[Text], now: Timestamp) -> BTreeMap<String, i64> {
+    let mut waits = BTreeMap::from([("bulk".to_owned(), 0), ("urgent".to_owned(), 0)]);
+    for text in texts.iter().filter(|text| text.status == "pending") {
+        let wait = waits.entry(text.lane.clone()).or_default();
+        *wait = (*wait).max(now.duration_since(text.created_at).as_secs());
+    }
+    waits
+}
+
 /// By what the month has cost so far; on its first day too little is known to go by.
 fn spend(month: &Month, budget: i64, now: Timestamp) -> Spend {
     let now = now.to_zoned(TimeZone::UTC);
@@ -173,14 +233,14 @@ fn spend(month: &Month, budget: i64, now: Timestamp) -> Spend {
 mod tests {
     use jiff::Timestamp;
 
-    use super::{MINUTES, Month, Spend, Text, by_minute, spend};
+    use super::{MINUTES, Month, Spend, Text, by_minute, by_type, spend, waits};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
     }
 
     fn text(created_at: &str, status: &str) -> Text {
-        Text { status: status.into(), created_at: at(created_at), parts: 1 }
+        Text { status: status.into(), r#type: "streak_alert".into(), lane: "bulk".into(), created_at: at(created_at), parts: 1 }
     }
 
     #[test]
@@ -197,6 +257,14 @@ mod tests {
         assert_eq!(minutes.len(), MINUTES);
         assert_eq!((minutes[0]["delivered"], minutes[0]["failed"], minutes[59]["sent"]), (2, 1, 1));
         assert_eq!(minutes.iter().flat_map(|minute| minute.values()).sum::<u32>(), 4);
+    }
+
+    #[test]
+    fn a_lane_is_as_late_as_its_oldest_waiting_text() {
+        let texts = [text("2026-11-23T10:00:00Z", "delivered"), text("2026-11-23T10:00:50Z", "pending"), text("2026-11-23T10:00:40Z", "pending")];
+        let waits = waits(&texts, at("2026-11-23T10:01:00Z"));
+        assert_eq!((waits["bulk"], waits["urgent"]), (20, 0));
+        assert_eq!((by_type(&texts)["streak_alert"]["pending"], by_type(&texts)["streak_alert"]["delivered"]), (2, 1));
     }
 
     #[test]

@@ -64,6 +64,7 @@ async fn tables(client: &Client) -> Console {
         client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest).key_schema(key(key_name, KeyType::Hash))
     };
     table("recipients", "user_id").attribute_definitions(attribute("user_id")).send().await.unwrap();
+    table("verifications", "verification_id").attribute_definitions(attribute("verification_id")).send().await.unwrap();
     table("limits", "limit_id").attribute_definitions(attribute("limit_id")).send().await.unwrap();
     let by_user = GlobalSecondaryIndex::builder()
         .index_name("by_user")
@@ -77,8 +78,8 @@ async fn tables(client: &Client) -> Console {
         .fold(table("messages", "message_id"), |table, name| table.attribute_definitions(attribute(name)));
     messages.global_secondary_indexes(by_user).send().await.unwrap();
     let table = |name: &str| Some(Table { client: client.clone(), name: name.into() });
-    let (recipients, messages, limits) = (table("recipients"), table("messages"), table("limits"));
-    Console { events_dir: PathBuf::from("no-such-directory"), recipients, messages, limits, ..Console::default() }
+    let (recipients, messages, limits, verifications) = (table("recipients"), table("messages"), table("limits"), table("verifications"));
+    Console { events_dir: PathBuf::from("no-such-directory"), recipients, messages, limits, verifications, ..Console::default() }
 }
 
 async fn put(client: &Client, table: &str, item: Value) {
@@ -169,8 +170,16 @@ async fn the_status_page_has_the_texts_of_the_last_hour_the_months_money_and_the
     for (n, (minutes, status, parts)) in
         [(2, "delivered", 2), (2, "undelivered", 1), (2, "suppressed", 1), (90, "delivered", 4)].into_iter().enumerate()
     {
-        let row = json!({"message_id": format!("m{n}"), "user_id": "ada", "created_at": ago(minutes), "status": status, "parts": parts});
+        let row = json!({"message_id": format!("m{n}"), "user_id": "ada", "created_at": ago(minutes), "status": status, "parts": parts, "type": "battle_result", "lane": "bulk"});
         put(&client, "messages", row).await;
+    }
+    // One that came back, one that did not, one that says another once more, and one of long ago.
+    for (n, (minutes, more)) in
+        [(2, json!({"used_at": ago(1)})), (2, json!({})), (2, json!({"repeats": "v1"})), (90, json!({"used_at": ago(89)}))].into_iter().enumerate()
+    {
+        let mut row = json!({"verification_id": format!("v{n}"), "created_at": ago(minutes)});
+        row.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        put(&client, "verifications", row).await;
     }
     let month = format!("budget/{}", now.strftime("%Y-%m"));
     put(&client, "limits", json!({"limit_id": month, "committed": 20_000, "settled": 10_000})).await;
@@ -182,6 +191,11 @@ async fn the_status_page_has_the_texts_of_the_last_hour_the_months_money_and_the
     let count = |status: &str| minutes.iter().filter_map(|minute| minute[status].as_u64()).sum::<u64>();
     assert_eq!((count("delivered"), count("undelivered"), count("suppressed")), (1, 1, 1), "not what is older than an hour");
     assert_eq!(figures["parts"], 3, "of what AWS took");
+    assert_eq!(figures["types"], json!({"battle_result": {"delivered": 1, "undelivered": 1, "suppressed": 1}}));
+    assert_eq!(
+        (&figures["codes"], &figures["throttled"], &figures["waits"]),
+        (&json!({"asked": 2, "back": 1}), &json!(0), &json!({"bulk": 0, "urgent": 0}))
+    );
     assert_eq!(
         (&figures["spend"]["committed"], &figures["spend"]["settled"], &figures["spend"]["budget"]),
         (&json!(20_000), &json!(10_000), &json!(50_000_000))

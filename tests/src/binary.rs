@@ -40,8 +40,7 @@ pub async fn produce_at(stack: &Stack, at: Timestamp, settings: &[(&str, &str)],
 
 /// Lets the reconciler's binary come by at another time.
 pub async fn reconcile_at(stack: &Stack, at: Timestamp, settings: &[(&str, &str)]) -> anyhow::Result<Value> {
-    let queues = stack.sqs.list_queues().send().await?.queue_urls.unwrap_or_default();
-    let inbound = queues.into_iter().find(|url| url.contains("InboundQueue")).context("the stack has no InboundQueue")?;
+    let inbound = stack.output("EventsQueueUrl").replace("-events", "-inbound");
     let settings = settings.iter().copied().chain([("INBOUND_QUEUE_URL", inbound.as_str())]).collect::<Vec<_>>();
     invoke(stack, "reconciler", &settings, Some(at), json!({})).await
 }
