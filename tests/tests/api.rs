@@ -214,3 +214,38 @@ async fn a_number_gets_five_codes_an_hour_by_requests_and_events_together() -> a
     assert_eq!((beyond.status, beyond.problem()), (429, "too-many-codes"));
     Ok(())
 }
+
+#[tokio::test]
+async fn what_is_explained_happens_and_what_it_cost_is_in_the_months_costs() -> anyhow::Result<()> {
+    let stack = Stack::open().await?;
+    let backend = Caller::backend(&stack);
+    stack.person("explained", &phone(90)).await?;
+    let code = Published::sample("phone_verification", "explained")?.with("phone", phone(91));
+    let events = [
+        Published::sample("achievement_unlock", "explained")?,
+        code,
+        Published::sample("battle_invitation", "ben")?,
+        Published::sample("direct_message", "explained")?.with("recipient_last_seen_at", jiff::Timestamp::now().to_string()),
+    ];
+    let costs = async || {
+        let answer = backend.get("/v1/costs").await?;
+        anyhow::ensure!(answer.status == 200, "{answer:?}");
+        let unlocks = &answer.body["byType"]["achievement_unlock"];
+        Ok((unlocks["sent"].as_i64().unwrap_or_default(), unlocks["settled"].as_i64().unwrap_or_default()))
+    };
+    let before = costs().await?;
+    for event in &events {
+        let said = backend.post("/v1/explain", &event.event).await?;
+        assert_eq!(said.status, 200, "{said:?}");
+        stack.publish(std::slice::from_ref(event)).await?;
+        let row = stack.row_when(event, |_| true).await?;
+        let gates = row.gates.iter().map(|step| json!({"gate": step.gate, "verdict": step.verdict, "detail": step.detail})).collect::<Vec<_>>();
+        assert_eq!((&said.body["status"], &said.body["gates"]), (&json!(row.changes[0].status), &json!(gates)));
+        assert_eq!(stack.settled(event).await?.status, if said.body["status"] == "pending" { Status::Delivered } else { Status::Suppressed });
+    }
+    let unlock = stack.row_when(&events[0], |row| row.settled.is_some()).await?;
+    let price = unlock.settled.expect("a price").0;
+    let after = costs().await?;
+    assert!(after.0 > before.0 && after.1 >= before.1 + price, "{before:?} {after:?} {price}");
+    Ok(())
+}

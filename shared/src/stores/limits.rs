@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, Put, TransactWriteItem},
 };
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 
 use super::{Item, attribute, batch_get, overtaken};
@@ -83,9 +84,13 @@ impl Limits {
 
     /// How often `id` was counted.
     pub async fn counted(&self, id: String) -> anyhow::Result<u64> {
-        let answer = self.client.get_item().table_name(&self.table).set_key(Some(key(id))).consistent_read(true).send().await;
-        let item = answer.with_context(|| format!("GetItem on {}", self.table))?.item;
-        Ok(item.and_then(|item| item.get("times_done")?.as_n().ok()?.parse().ok()).unwrap_or_default())
+        #[derive(Deserialize)]
+        struct Done {
+            times_done: u64,
+        }
+        let batch = batch_get::<Done>(&self.client, &self.table, "limit_id", vec![id]).await?;
+        anyhow::ensure!(batch.unprocessed.is_empty(), "DynamoDB did not get to {} rows of {}", batch.unprocessed.len(), self.table);
+        Ok(batch.found.first().map_or(0, |done| done.times_done))
     }
 
     /// Counts codes to numbers with `prefix` that were asked for at `at`, and those of them that came back: one write without a condition, into a row of its hour.
