@@ -44,13 +44,15 @@ impl Paces {
         let mut certain = false;
         loop {
             let booking = pacing::book(seen, times, ahead, now);
-            // Only what was just read says that there is no room; a guess may be too old.
-            if booking.slots.is_empty() && certain {
+            // Only what was just read says that there is no room. A guess may be too old: without it the write says how things are.
+            if booking.slots.is_empty() && (certain || seen.is_none()) {
                 return Ok(booking);
             }
             if booking.slots.is_empty() {
-                seen = self.free_at(&id).await?;
-            } else if let Some(other) = self.replace(&id, seen.filter(|seen| *seen > now), booking.free_at, now).await? {
+                seen = None;
+                continue;
+            }
+            if let Some(other) = self.replace(&id, seen.filter(|seen| *seen > now), booking.free_at, now).await? {
                 seen = other;
             } else {
                 self.remember(id, booking.free_at);
@@ -64,12 +66,6 @@ impl Paces {
     pub async fn recipient(&self, phone: &PhoneNumber, now: Timestamp) -> anyhow::Result<Option<SignedDuration>> {
         let other = self.replace(&format!("to/{}", phone.as_e164()), None, now + RECIPIENT_GAP, now).await?;
         Ok(other.flatten().map(|free_at| free_at.duration_since(now)).filter(|wait| *wait > SignedDuration::ZERO))
-    }
-
-    async fn free_at(&self, id: &str) -> anyhow::Result<Option<Timestamp>> {
-        let answer = self.client.get_item().table_name(&self.table).key("limit_id", AttributeValue::S(id.to_owned())).consistent_read(true);
-        let item = answer.send().await.with_context(|| format!("GetItem on {}", self.table))?.item;
-        Ok(item.as_ref().and_then(booked))
     }
 
     /// Sets the instant, if it still is `before`, or, without one, if it is past. Answers with what it is instead if it is not.
