@@ -9,7 +9,7 @@ TYPE ?= battle_invitation
 dry_run = $(if $(filter-out 0,$(DRY_RUN)),--dry-run)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt deploy redrive ring send-test consent-proof bench-lanes schemas deny deny-advisories clean
+.PHONY: help run test check fmt deploy redrive ring doors fuzz send-test consent-proof bench-lanes schemas deny deny-advisories clean
 
 help: ## what there is to make
 	@echo "make …"
@@ -50,6 +50,13 @@ redrive: ## send dead letters back to where they came from (DRY_RUN=1 lists them
 ring: ## make what an alarm is about happen on the running local stack (ALARM=DeadLetters; without one, lists them)
 	$(call tools_for,cloud)
 	@$(cloud) local/ring.py $(ALARM)
+
+doors: ## take every permission away from the running local stack's functions, one at a time, and say what no longer works (FUNCTION=sender)
+	$(call tools_for,cloud)
+	@$(cloud) local/doors.py $(FUNCTION)
+
+fuzz: ## look for bytes that break what reads the words of others (TARGET=event SECONDS=600; wants a nightly compiler and cargo-fuzz)
+	cd tests/hostile && CARGO_TARGET_DIR=$(CURDIR)/target/fuzz cargo +nightly fuzz run $(or $(TARGET),event) -- -max_total_time=$(or $(SECONDS),600) -max_len=20000 -timeout=10
 
 deploy: ## build for AWS and deploy to the account of AWS_PROFILE=…
 	$(call tools_for,rust cloud sam)

@@ -35,23 +35,37 @@ pub struct Api {
 
 /// The names of the tables.
 pub struct Tables {
+    /// `RECIPIENTS_TABLE`.
     pub recipients: String,
+    /// `OPT_OUTS_TABLE`.
     pub opt_outs: String,
+    /// `CONSENTS_TABLE`.
     pub consents: String,
+    /// `MESSAGES_TABLE`.
     pub messages: String,
+    /// `REPLIES_TABLE`.
     pub replies: String,
+    /// `VERIFICATIONS_TABLE`.
     pub verifications: String,
+    /// `LIMITS_TABLE`.
     pub limits: String,
 }
 
 /// Everything else that the environment says.
 pub struct Settings {
+    /// The URL of the lane that codes and welcomes take.
     pub urgent_queue: String,
+    /// The URL of the queue that opt-outs are ordered by.
     pub inbound_queue: String,
+    /// The ARN of the secret that codes are made with.
     pub code_secret: String,
+    /// The ARN of the secret that tokens are signed with.
     pub token_keys: String,
+    /// What the gates go by.
     pub rules: Rules,
+    /// How many codes may be asked for in an hour, by all together.
     pub codes_per_hour: u64,
+    /// How long the ledger of an erased person is kept, in years.
     pub consent_retention_years: u8,
 }
 

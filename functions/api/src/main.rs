@@ -1,18 +1,6 @@
-//! The api: HTTP requests in; preferences, consent, codes and history out.
+//! The api as a Lambda function.
 
-mod api;
-mod auth;
-mod body;
-mod disclosures;
-mod documented;
-mod pages;
-mod people;
-mod problem;
-mod routes;
-#[cfg(test)]
-mod tests;
-mod welcome;
-
+use api::{Settings, Tables, router, with_its_path};
 use lambda_http::{Adapter, Error, Service, lambda_runtime, service_fn};
 use sms::lambda::{rules, sdk, setting, start_log};
 
@@ -20,7 +8,7 @@ use sms::lambda::{rules, sdk, setting, start_log};
 async fn main() -> Result<(), Error> {
     start_log();
     let sdk = sdk().await;
-    let tables = api::Tables {
+    let tables = Tables {
         recipients: setting("RECIPIENTS_TABLE")?,
         opt_outs: setting("OPT_OUTS_TABLE")?,
         consents: setting("CONSENTS_TABLE")?,
@@ -29,7 +17,7 @@ async fn main() -> Result<(), Error> {
         verifications: setting("VERIFICATIONS_TABLE")?,
         limits: setting("LIMITS_TABLE")?,
     };
-    let settings = api::Settings {
+    let settings = Settings {
         urgent_queue: setting("URGENT_QUEUE_URL")?,
         inbound_queue: setting("INBOUND_QUEUE_URL")?,
         code_secret: setting("CODE_SECRET")?,
@@ -38,6 +26,6 @@ async fn main() -> Result<(), Error> {
         codes_per_hour: setting("CODES_PER_HOUR")?,
         consent_retention_years: setting("CONSENT_RETENTION_YEARS")?,
     };
-    let api = Adapter::from(routes::router(api::Api::new(&sdk, tables, settings)));
-    lambda_runtime::run(service_fn(move |event| api.clone().call(routes::with_its_path(event)))).await
+    let api = Adapter::from(router(&sdk, tables, settings));
+    lambda_runtime::run(service_fn(move |event| api.clone().call(with_its_path(event)))).await
 }

@@ -43,6 +43,7 @@ const NOT_IN_A_PATH: &AsciiSet = &CONTROLS.add(b'?').add(b'#').add(b'\\');
 
 /// The event with the path that was asked for. API Gateway decodes it: of `/v1/users/a%23b/opt-in` is left `/v1/users/a#b/opt-in`, which
 /// `lambda_http` would take for `/v1/users/a`.
+#[must_use]
 pub fn with_its_path(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
         request.raw_path = request.raw_path.take().map(|path| utf8_percent_encode(&path, NOT_IN_A_PATH).to_string());

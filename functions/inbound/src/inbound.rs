@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 
 use anyhow::Context;
 use jiff::Timestamp;
-use serde::Deserialize;
 use sms::{
     consent::{Action, Method, Statement},
     content::{Content, OptOutConfirmation},
@@ -19,7 +18,7 @@ use sms::{
     provider::{OptOutList, Unlisted},
     queues::{Lanes, OptOutOrder},
     recipient::{Consent, Recipient},
-    reply::{self, Meaning, Reading},
+    reply::{self, InboundMessage, Meaning, Reading},
     stores::{Begun, Ledger, Messages, OptOuts, Recipients, Replies, Reply, Written},
 };
 use tracing::{info, warn};
@@ -46,15 +45,6 @@ pub enum StopAnsweredBy {
     Us,
 }
 
-/// A reply as AWS publishes it (user guide, "two-way SMS payload"). It has no time: the SNS envelope has.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Payload {
-    origination_number: PhoneNumber,
-    message_body: String,
-    inbound_message_id: String,
-}
-
 /// A person's word: from which number, when, and what made us hear it.
 struct Word<'a> {
     phone: &'a PhoneNumber,
@@ -74,7 +64,7 @@ impl Inbound {
             return self.follow(order).await;
         }
         let notification = Notification::parse(body)?;
-        let payload: Payload = serde_json::from_str(&notification.message).map_err(|error| unreadable("a reply", &error))?;
+        let payload: InboundMessage = serde_json::from_str(&notification.message).map_err(|error| unreadable("a reply", &error))?;
         self.obey_reply(&payload, notification.timestamp, now).await
     }
 
@@ -97,7 +87,7 @@ impl Inbound {
         }
     }
 
-    async fn obey_reply(&self, payload: &Payload, at: Timestamp, now: Timestamp) -> anyhow::Result<()> {
+    async fn obey_reply(&self, payload: &InboundMessage, at: Timestamp, now: Timestamp) -> anyhow::Result<()> {
         let reading = reply::read(&payload.message_body);
         if self.replies.begin(&kept(payload, &reading, at)).await? == Begun::Obeyed {
             info!(reply.id = payload.inbound_message_id, "obeyed before");
@@ -256,7 +246,7 @@ impl Inbound {
 }
 
 /// The row that keeps a reply, as long as nothing is done about it.
-fn kept(payload: &Payload, reading: &Reading, at: Timestamp) -> Reply {
+fn kept(payload: &InboundMessage, reading: &Reading, at: Timestamp) -> Reply {
     Reply {
         inbound_message_id: payload.inbound_message_id.clone(),
         phone: payload.origination_number.clone(),

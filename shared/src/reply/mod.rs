@@ -15,8 +15,9 @@ mod words;
 use std::collections::BTreeSet;
 
 pub use rules::names as rule_names;
+use serde::Deserialize;
 
-use crate::kind::Category;
+use crate::{kind::Category, phone::PhoneNumber};
 
 /// What a person wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,18 @@ pub enum Meaning {
     Unclear,
     /// Anything else: chatter.
     Other,
+}
+
+/// A reply as AWS publishes it (user guide, "two-way SMS payload"). It has no time: the SNS envelope has.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InboundMessage {
+    /// Who texted us.
+    pub origination_number: PhoneNumber,
+    /// The words.
+    pub message_body: String,
+    /// What AWS calls it.
+    pub inbound_message_id: String,
 }
 
 /// How a reply was read, and by which rule.

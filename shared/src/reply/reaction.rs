@@ -28,7 +28,7 @@ const LONGEST: usize = 40;
 
 /// Whether `body` quotes a text of ours to say what its reader felt.
 pub(super) fn is_reaction(body: &str) -> bool {
-    let start: String = body.trim_start().chars().take(LONGEST).collect();
+    let start: String = body.chars().skip_while(|c| !c.is_alphabetic()).take(LONGEST).collect();
     let Some((before, _)) = start.split_once(['“', '"', '«']) else {
         return false;
     };
