@@ -41,12 +41,16 @@ const OF_A_PERSON: [(Caller, &str); 2] = [(Caller::Backend, "/v1/users/{userId}"
 /// What would end a path, or vanish from it, if it stood there as itself.
 const NOT_IN_A_PATH: &AsciiSet = &CONTROLS.add(b'?').add(b'#').add(b'\\');
 
-/// The event with the path that was asked for. API Gateway decodes it: of `/v1/users/a%23b/opt-in` is left `/v1/users/a#b/opt-in`, which
+/// What no query may have: `lambda_http` would not survive it.
+const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
+
+/// The event with the path and the query that were asked for. API Gateway decodes it: of `/v1/users/a%23b/opt-in` is left `/v1/users/a#b/opt-in`, which
 /// `lambda_http` would take for `/v1/users/a`.
 #[must_use]
 pub fn with_its_path(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
         request.raw_path = request.raw_path.take().map(|path| utf8_percent_encode(&path, NOT_IN_A_PATH).to_string());
+        request.raw_query_string = request.raw_query_string.take().map(|query| utf8_percent_encode(&query, NOT_IN_A_QUERY).to_string());
     }
     event
 }

@@ -74,13 +74,12 @@ impl Inbound {
                 let word = Word { phone: &phone, at, method: Method::Carrier, rule: &reason, wording: &reason };
                 self.opt_out_of_everything(&word, None).await
             }
-            OptOutOrder::Confirmed { phone } => self.list.put(&phone).await,
             OptOutOrder::Asked { phone, at } => {
                 let rule = "stop everything on the preference page";
                 self.opt_out_of_everything(&Word { phone: &phone, at, method: Method::SettingsPage, rule, wording: rule }, None).await
             }
             // They may have said START since.
-            OptOutOrder::Missing { phone } => match self.opt_outs.get(&phone).await? {
+            OptOutOrder::Confirmed { phone } | OptOutOrder::Missing { phone } => match self.opt_outs.get(&phone).await? {
                 Some(row) if row.everything_since.is_some() => self.list.put(&phone).await,
                 _ => Ok(()),
             },

@@ -6,7 +6,7 @@ use sms::{
     content::Content,
     kind::{Class, Kind},
     lambda::{TryLater, backoff, jitter, unreadable},
-    message::{Change, LEASE, Message},
+    message::{Change, LEASE, Message, Status},
     metrics::{self, Metric},
     money::Prices,
     phone::{Country, PhoneNumber},
@@ -73,8 +73,9 @@ impl Sender {
             Changed::Yes(message) => *message,
             Changed::No(Some(row)) => {
                 info!(message.id = %job.message_id, message.status = row.status.as_str(), "nothing to send");
-                // A sender may have died between its last word and the books.
-                return self.admissions.settle(&row, now).await;
+                // A sender may have died between its last word and the books, or the door.
+                self.admissions.settle(&row, now).await?;
+                return if matches!(row.status, Status::Pending | Status::Sending) { Ok(()) } else { self.close_the_door(&row).await };
             }
             Changed::No(None) => anyhow::bail!("the job's message has no row"),
         };
