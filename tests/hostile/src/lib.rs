@@ -131,8 +131,10 @@ pub fn order(bytes: &[u8]) {
         quotes_nothing(unreadable("a send job", &error), text);
     }
     if let Ok(order) = serde_json::from_str::<OptOutOrder>(text) {
-        let again = serde_json::to_string(&order).expect("an order is JSON");
-        assert_eq!(serde_json::from_str::<OptOutOrder>(&again).expect("an order reads as it was written"), order);
+        // Of an instant we write milliseconds, whatever somebody else may have written.
+        let written = serde_json::to_string(&order).expect("an order is JSON");
+        let read = serde_json::from_str::<OptOutOrder>(&written).expect("an order reads as it was written");
+        assert_eq!(serde_json::to_string(&read).expect("an order is JSON"), written);
     }
     if let Ok(phone) = text.parse::<PhoneNumber>() {
         assert!(phone.as_e164().starts_with('+') && phone.as_e164().len() <= 16 && phone.as_e164()[1..].bytes().all(|byte| byte.is_ascii_digit()));

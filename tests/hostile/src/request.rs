@@ -84,6 +84,7 @@ fn read(bytes: &[u8]) -> Option<Value> {
         headers.insert("authorization".into(), format!("Bearer {token}").into());
     }
     headers.insert("host".into(), "d".into());
+    headers.insert("x-forwarded-proto".into(), "https".into());
     Some(json!({"version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query, "headers": headers, "requestContext": context,
         "body": body, "isBase64Encoded": false}))
 }
