@@ -9,7 +9,7 @@ TYPE ?= battle_invitation
 dry_run = $(if $(filter-out 0,$(DRY_RUN)),--dry-run)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt deploy redrive ring doors fuzz send-test consent-proof bench-lanes schemas deny deny-advisories clean
+.PHONY: help run test check fmt deploy redrive ring doors crash storm fuzz send-test consent-proof bench-lanes schemas deny deny-advisories clean
 
 help: ## what there is to make
 	@echo "make …"
@@ -54,6 +54,14 @@ ring: ## make what an alarm is about happen on the running local stack (ALARM=De
 doors: ## take every permission away from the running local stack's functions, one at a time, and say what no longer works (FUNCTION=sender)
 	$(call tools_for,cloud)
 	@$(cloud) local/doors.py $(FUNCTION)
+
+crash: ## kill every function at every call it makes, and see what becomes of the texts (SCENARIO="plain stop" EVERY=1)
+	$(call tools_for,rust cloud sam clock)
+	@$(cloud) local/stack.py rig crash -- --every=$(or $(EVERY),1) $(if $(SCENARIO),"$(SCENARIO)")
+
+storm: ## send 10,000 messages while everything that can break does (SEED=… MESSAGES=10000)
+	$(call tools_for,rust cloud sam clock)
+	@$(cloud) local/stack.py rig storm -- $(if $(SEED),--seed=$(SEED)) --messages=$(or $(MESSAGES),10000)
 
 fuzz: ## look for bytes that break what reads the words of others (TARGET=event SECONDS=600; wants a nightly compiler and cargo-fuzz)
 	cd tests/hostile && CARGO_TARGET_DIR=$(CURDIR)/target/fuzz cargo +nightly fuzz run $(or $(TARGET),event) -- -max_total_time=$(or $(SECONDS),600) -max_len=20000 -timeout=10

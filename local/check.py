@@ -1,6 +1,7 @@
 """Runs the project's checks and tests, and says at the end how long each part took, slowest first."""
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -8,10 +9,11 @@ import sys
 import time
 from dataclasses import dataclass
 
-from cloud import ROOT, run
+from cloud import ROOT, Fault, run
 from stack import CLOUD_BIN, build_environment
 
-CARGO_TESTS = ["cargo", "test", "--locked", "--all-features", "--no-fail-fast"]
+# Always the whole workspace: cargo chooses the features of what is shared by what is built together, and would compile the SDK anew for every other choice.
+CARGO_TESTS = ["cargo", "test", "--locked", "--workspace", "--all-features", "--no-fail-fast"]
 RESULT = re.compile(rb"test result: .*? (\d+) passed; (\d+) failed;")
 
 
@@ -31,14 +33,21 @@ class Outcome:
     seconds: float
 
 
-def journeys():
-    """The test targets that need a stack: all but the one that reads the template."""
-    files = sorted((ROOT / "tests" / "tests").glob("*.rs"))
-    return [f"--test={file.stem}" for file in files if file.stem != "template"]
+def test_targets():
+    """The tests that cargo knows: those that need a stack, and those that need none."""
+    asked = subprocess.run(["cargo", "metadata", "--no-deps", "--format-version=1", "--locked"], cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    journeys, edges = [], []
+    for package in json.loads(asked.stdout)["packages"]:
+        names = [target["name"] for target in package["targets"] if target["kind"] == ["test"] and target["name"] != "template"]
+        (journeys if package["name"] == "journeys" else edges).extend(names)
+    if twice := set(journeys) & set(edges):
+        raise Fault(f"Test targets of two packages have one name: {', '.join(sorted(twice))}. Rename one.")
+    return [[f"--test={name}" for name in sorted(names)] for names in (journeys, edges)]
 
 
 def parts():
-    end_to_end = [*CARGO_TESTS, "--package=journeys", *journeys()]
+    journeys, edges = test_targets()
+    end_to_end = [*CARGO_TESTS, *journeys]
     return [
         Part("format", [["cargo", "fmt", "--all", "--check"]]),
         Part("lints", [["cargo", "clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"]]),
@@ -47,11 +56,11 @@ def parts():
             [
                 ["sam", "validate", "--lint"],
                 ["cfn-lint", "template.yaml"],
-                [*CARGO_TESTS, "--package=journeys", "--test=template"],
+                [*CARGO_TESTS, "--test=template"],
             ],
         ),
         Part("unit tests of local/", [[str(CLOUD_BIN / "python"), "-B", "-m", "unittest", "discover", "--start-directory=local", "--pattern=*_test.py"]]),
-        Part("unit and edge tests", [[*CARGO_TESTS, "--workspace", "--exclude=journeys"]]),
+        Part("unit and edge tests", [[*CARGO_TESTS, "--lib", "--bins", *edges], [*CARGO_TESTS, "--doc"]]),
         Part(
             "journeys on the deployed local stack",
             [

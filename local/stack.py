@@ -1,6 +1,7 @@
 """Runs all of AllThrive SMS on this machine: an emulator of AWS, the real stack deployed to it, and the SMS simulator.
 
-`up` is what `make run` does. `test` brings the same up on free ports, runs a command against it and takes it down.
+`up` is what `make run` does. `test` brings the same up on free ports, runs a command against it and takes it down. `rig` starts none of it: it
+builds the functions, and runs a program that is their cloud itself.
 Everything it writes is in .local, .aws-sam and target; everything it starts ends with it.
 """
 
@@ -30,6 +31,9 @@ PATIENCE_SECONDS = 60
 
 # Link-time optimisation makes a function a quarter smaller, and its build six times as long after a change.
 QUICK_BUILD = {"CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16"}
+
+# As the tests are built, so that nothing is compiled twice.
+WORKSPACE_BUILD = ["cargo", "build", "--locked", "--workspace", "--all-features"]
 
 MONTHLY_BUDGET = 1_000_000_000  # a thousand dollars that nobody pays, in micro-USD
 
@@ -63,6 +67,10 @@ def parse():
     action = actions.add_parser("test", help="run a command against a stack on free ports; its exit code is handed on")
     action.add_argument("command", nargs="+", help="after --; STACK_FILE in its environment names the stack's description")
     action.set_defaults(action=test)
+    action = actions.add_parser("rig", help="run a program of the test rig, which is the functions' cloud itself; its exit code is handed on")
+    action.set_defaults(action=rig)
+    action.add_argument("program", choices=["crash", "storm"])
+    action.add_argument("arguments", nargs="*", help="after --; the program's own")
     return parser.parse_args()
 
 
@@ -87,7 +95,7 @@ def test(arguments):
     for old in STATE.glob("test-*"):
         if not (old / "stack.json").exists():
             shutil.rmtree(old)
-    with stack(STATE / f"test-{console}", console, aws) as running:
+    with stack(STATE / f"test-{console}", console, aws, whole_workspace=True) as running:
         env = loopback_environment(running.known["aws"]) | {
             "STACK_FILE": str(running.file),
             "CONSOLE_URL": running.known["console"],
@@ -97,6 +105,16 @@ def test(arguments):
                 running.check()
                 time.sleep(0.1)
     return code
+
+
+def rig(arguments):
+    with only_builder():
+        build_functions(host_architecture(), STATE / "build.log")
+        with step("compile the test rig"):
+            finish("Compiling the test rig", [*WORKSPACE_BUILD, f"--bin={arguments.program}"], build_environment())
+    command = [target("debug", arguments.program), *arguments.arguments]
+    with started(arguments.program, command, environment()) as program:
+        return program.process.wait()
 
 
 class Running:
@@ -113,7 +131,7 @@ class Running:
 
 
 @contextmanager
-def stack(folder, console_port, aws_port):
+def stack(folder, console_port, aws_port, whole_workspace=False):
     """The whole system, up and warm inside the `with`, gone after it but for its logs in `folder`."""
     architecture = host_architecture()
     if console_port == aws_port:
@@ -126,7 +144,7 @@ def stack(folder, console_port, aws_port):
 
     with ExitStack() as stays:
         with only_builder():
-            build(architecture, logs["build"])
+            build(architecture, logs["build"], whole_workspace)
             with step("start the AWS emulator"):
                 emulator = stays.enter_context(emulating(aws_port, aws, console, logs["emulator"]))
             with step("deploy template.yaml to it"):
@@ -194,7 +212,15 @@ def free_ports(count):
         return [probe.getsockname()[1] for probe in probes]
 
 
-def build(architecture, log):
+def build(architecture, log, whole_workspace=False):
+    """The functions and the simulator. With `whole_workspace` it is compiled from what the tests are compiled from; without, from less."""
+    build_functions(architecture, log)
+    with step("compile the SMS simulator"):
+        cargo = WORKSPACE_BUILD if whole_workspace else ["cargo", "build", "--package=simulator"]
+        finish("Compiling the SMS simulator", [*cargo, "--bin=simulator"], build_environment())
+
+
+def build_functions(architecture, log):
     """Cargo goes first, all functions at once and in the open: `sam build` alone hides its progress and its errors."""
     env = build_environment() | QUICK_BUILD
     functions = sorted(path.parent.name for path in ROOT.glob("functions/*/Cargo.toml"))
@@ -203,8 +229,6 @@ def build(architecture, log):
         finish("Compiling the functions", [*cargo, *(f"--bin={name}" for name in functions)], env)
     with step("sam build"):
         finish("sam build", ["sam", "build", "--parameter-overrides", f"Architecture={architecture}"], env, log)
-    with step("compile the SMS simulator"):
-        finish("Compiling the SMS simulator", ["cargo", "build", "--package=simulator", "--bin=simulator"], env)
 
 
 def build_environment():

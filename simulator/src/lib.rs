@@ -18,7 +18,7 @@ pub mod console;
 pub mod demo;
 pub mod faults;
 mod guard;
-mod line;
+pub mod line;
 mod live;
 mod opt_outs;
 pub mod outcomes;
@@ -43,7 +43,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use crate::{
     faults::Faults,
-    simulator::{Config, Live, Simulator},
+    simulator::{Clock, Config, Live, Simulator},
     sink::Sink,
 };
 

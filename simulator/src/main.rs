@@ -132,6 +132,7 @@ fn config(sdk: &SdkConfig) -> anyhow::Result<Config> {
             monthly_budget: monthly_budget()?,
             main_app: setting("API_URL").map(|url| MainApp::new(sdk, &url)).transpose()?,
         },
+        ..Config::default()
     })
 }
 

@@ -1,6 +1,7 @@
 //! The simulator at work: the core, with a clock, chance, and somebody to tell.
 
 use std::{
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -35,6 +36,24 @@ pub struct Config {
     pub inbound: Sink,
     /// What the page may look into.
     pub console: Console,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// Tells the time: the one on the wall, unless a test has another.
+#[derive(Clone)]
+pub struct Clock(pub Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self(Arc::new(Timestamp::now))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Clock({})", (self.0)())
+    }
 }
 
 #[derive(Debug)]
@@ -84,6 +103,10 @@ impl Simulator {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.0.config.clock.0)()
+    }
+
     pub(crate) fn config(&self) -> &Config {
         &self.0.config
     }
@@ -115,9 +138,21 @@ impl Simulator {
         self.state().texts(phone).to_vec()
     }
 
+    /// How many texts were taken for a message of ours.
+    #[must_use]
+    pub fn taken(&self, message_id: Uuid) -> u64 {
+        self.state().taken(message_id)
+    }
+
+    /// Whether AWS's opt-out list has a number.
+    #[must_use]
+    pub fn is_opted_out(&self, phone: &PhoneNumber) -> bool {
+        self.state().opt_outs.has(phone)
+    }
+
     /// Puts a number on the opt-out list, as STOP does.
     pub fn opt_out(&self, phone: &PhoneNumber) {
-        drop(self.state().opt_outs.put(phone, true, Timestamp::now()));
+        drop(self.state().opt_outs.put(phone, true, self.now()));
     }
 
     /// Forgets the statistics and the conversations.
@@ -128,7 +163,7 @@ impl Simulator {
 
     /// A person texts us; answers the `inboundMessageId` once the text is published.
     pub async fn person_texts(&self, phone: &PhoneNumber, body: &str) -> anyhow::Result<String> {
-        let inbound = self.state().person_texts(phone, body, [Uuid::new_v4(), Uuid::new_v4()], Timestamp::now());
+        let inbound = self.state().person_texts(phone, body, [Uuid::new_v4(), Uuid::new_v4()], self.now());
         let id = inbound.text.message_id.clone();
         for message in std::iter::once(inbound.text).chain(inbound.network) {
             self.tell(Live::Message { phone: phone.clone(), message });
@@ -139,7 +174,7 @@ impl Simulator {
 
     /// `SendTextMessage`; answers how to answer, and the `MessageId`.
     pub(crate) async fn send(&self, request: &SendTextMessage) -> Result<(Answer, String), Declined> {
-        let accepted = self.state().send(request, Uuid::new_v4(), Timestamp::now())?;
+        let accepted = self.state().send(request, Uuid::new_v4(), self.now())?;
         let taken = match accepted {
             Accepted::Rehearsed(id) => return Ok((Answer::Prompt, id)),
             Accepted::Taken(taken) => *taken,
@@ -169,7 +204,7 @@ impl Simulator {
     }
 
     async fn happens(&self, sent: &Sent, receipt: Receipt, is_published: bool) {
-        let now = Timestamp::now();
+        let now = self.now();
         let (status, duplicate_rate) = {
             let mut state = self.state();
             (state.record(sent, receipt, now), state.faults.receipt_duplicate_rate)

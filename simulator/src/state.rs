@@ -9,6 +9,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use sms::{
+    delivery::CONTEXT_MESSAGE_ID,
     encoding::{Encoding, Size},
     phone::{Country, PhoneNumber},
 };
@@ -36,6 +37,7 @@ pub struct State {
     pub opt_outs: OptOutList,
     phones: BTreeMap<PhoneNumber, Vec<Text>>,
     sent: HashMap<String, Place>,
+    taken: HashMap<String, u64>,
     carrier_blocks: HashSet<PhoneNumber>,
     pacing: Pacing,
     spent: Spent,
@@ -177,6 +179,7 @@ impl State {
         self.stats = Stats::default();
         self.phones.clear();
         self.sent.clear();
+        self.taken.clear();
         self.spent = Spent::default();
     }
 
@@ -195,6 +198,12 @@ impl State {
     #[must_use]
     pub fn texts(&self, phone: &PhoneNumber) -> &[Text] {
         self.phones.get(phone).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many texts were taken that carried the id of this message of ours, whatever became of the answer.
+    #[must_use]
+    pub fn taken(&self, message_id: Uuid) -> u64 {
+        self.taken.get(&message_id.to_string()).copied().unwrap_or_default()
     }
 
     /// `SendTextMessage`, of which `id` becomes the `MessageId`.
@@ -250,6 +259,9 @@ impl State {
         let text = Text { feedback, ..text(Direction::ToPerson, body, "accepted", id, now) };
         let size = Size { encoding: text.encoding, parts: text.parts };
         self.stats.accepted += 1;
+        if let Some(own) = request.context.as_ref().and_then(|context| context.get(CONTEXT_MESSAGE_ID)) {
+            *self.taken.entry(own.clone()).or_default() += 1;
+        }
         self.spent.add(size.parts, now);
         let at = self.keep(phone, text.clone());
         self.sent.insert(id.to_string(), Place { phone: phone.clone(), at, is_settled: false });

@@ -8,7 +8,6 @@ use axum::{
     http::{Extensions, HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -146,8 +145,8 @@ async fn send(simulator: &Simulator, body: &[u8], faults: &Faults) -> Result<Sai
 fn other(simulator: &Simulator, operation: Operation, body: &[u8]) -> Result<Value, Refusal> {
     match operation {
         Operation::PutMessageFeedback => simulator.state().feedback(&read::<PutMessageFeedback>(body, &shapes::PUT_MESSAGE_FEEDBACK)?),
-        Operation::PutOptedOutNumber => simulator.state().opt_out(&read::<OptedOutNumber>(body, &shapes::OPTED_OUT_NUMBER)?, Timestamp::now()),
-        Operation::DeleteOptedOutNumber => simulator.state().opt_in(&read::<OptedOutNumber>(body, &shapes::OPTED_OUT_NUMBER)?, Timestamp::now()),
+        Operation::PutOptedOutNumber => simulator.state().opt_out(&read::<OptedOutNumber>(body, &shapes::OPTED_OUT_NUMBER)?, simulator.now()),
+        Operation::DeleteOptedOutNumber => simulator.state().opt_in(&read::<OptedOutNumber>(body, &shapes::OPTED_OUT_NUMBER)?, simulator.now()),
         Operation::DescribeOptedOutNumbers => opted_out_numbers(simulator, &read(body, &shapes::DESCRIBE_OPTED_OUT_NUMBERS)?),
         Operation::DescribeSpendLimits => spend_limits(&simulator.faults(), &read(body, &shapes::DESCRIBE_SPEND_LIMITS)?),
         Operation::DescribePhoneNumbers => phone_numbers(simulator, &read(body, &shapes::DESCRIBE_PHONE_NUMBERS)?),

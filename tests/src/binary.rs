@@ -62,7 +62,9 @@ async fn invoke(stack: &Stack, function: &str, settings: &[(&str, &str)], at: Op
     let logical_id = format!("{}{}Function", function[..1].to_uppercase(), &function[1..]);
     let _child = tokio::process::Command::new(format!("{root}/.aws-sam/build/{logical_id}/bootstrap"))
         .env_clear()
-        .envs(defaults(stack, &logical_id)?)
+        .envs(defaults(&logical_id, |name| {
+            [name.to_owned(), format!("{name}Url")].into_iter().find_map(|output| stack.outputs.get(&output)).cloned()
+        })?)
         .envs(settings.iter().copied())
         .envs(at.map(clock_at).transpose()?.into_iter().flatten())
         .envs([("AWS_LAMBDA_RUNTIME_API", api.as_str()), ("AWS_LAMBDA_FUNCTION_NAME", function), ("AWS_LAMBDA_FUNCTION_VERSION", "1")])
@@ -79,8 +81,7 @@ async fn invoke(stack: &Stack, function: &str, settings: &[(&str, &str)], at: Op
 
 /// What makes a process believe that it is `at`, by libfaketime. Its time-outs still take their time.
 fn clock_at(at: Timestamp) -> anyhow::Result<[(&'static str, String); 4]> {
-    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));
-    let library = folders.into_iter().find(|path| path.exists()).context("libfaketime is missing: apt-get install libfaketime")?;
+    let library = crate::rig::clock::library()?;
     let start = format!("@{}", at.strftime("%Y-%m-%d %H:%M:%S"));
     Ok([
         ("LD_PRELOAD", library.display().to_string()),
@@ -90,17 +91,14 @@ fn clock_at(at: Timestamp) -> anyhow::Result<[(&'static str, String); 4]> {
     ])
 }
 
-/// The environment of a function, with every parameter at its default.
-fn defaults(stack: &Stack, function: &str) -> anyhow::Result<Vec<(String, String)>> {
+/// The environment of a function, with every parameter at its default, and every resource as `resource` calls it.
+pub(crate) fn defaults(function: &str, resource: impl Fn(&str) -> Option<String>) -> anyhow::Result<Vec<(String, String)>> {
     let template = crate::template::parse(&std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml"))?)?;
     let variables = template["Resources"][function]["Properties"]["Environment"]["Variables"].as_object().context("no variables")?;
     let value = |value: &Value| match value["Ref"].as_str() {
         None => value.as_str().unwrap_or_default().to_owned(),
         Some(name) => match &template["Parameters"][name]["Default"] {
-            Value::Null => {
-                let output = [name.to_owned(), format!("{name}Url")].into_iter().find_map(|output| stack.outputs.get(&output));
-                output.cloned().unwrap_or_default()
-            }
+            Value::Null => resource(name).unwrap_or_default(),
             Value::String(text) => text.clone(),
             other => other.to_string(),
         },

@@ -1,0 +1,62 @@
+//! `make crash`: kills every function at every call it makes, and prints what became of the texts.
+#![expect(clippy::print_stdout, reason = "that is what it is for")]
+
+use journeys::rig::crash::{Scenario, crash};
+use lexopt::prelude::{Long, Short, Value, ValueExt};
+
+/// Worlds that live side by side.
+const SIDE_BY_SIDE: usize = 4;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let mut words = lexopt::Parser::from_env();
+    let (mut wanted, mut every) = (Vec::new(), 1);
+    while let Some(word) = words.next()? {
+        match word {
+            Long("every") => every = words.value()?.parse::<usize>()?.max(1),
+            Value(name) => wanted.push(scenario(&name.string()?)?),
+            Long("help") | Short('h') => {
+                println!(
+                    "crash [--every=N] [scenario …]: kills every function at every call it makes, or at every Nth, in all scenarios or in these:"
+                );
+                Scenario::ALL.iter().for_each(|scenario| println!("    {}", scenario.name()));
+                return Ok(());
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    if wanted.is_empty() {
+        wanted = Scenario::ALL.to_vec();
+    }
+    println!("| scenario | function | call | killed | texts sent | final status | verdict |\n|---|---|---|---|---|---|---|");
+    let (mut cells, mut red, mut missed) = (0, 0, 0);
+    crash(&wanted, every, SIDE_BY_SIDE, |cell| {
+        cells += 1;
+        red += usize::from(!cell.broken.is_empty());
+        missed += usize::from(!cell.struck);
+        let verdict = match &cell.broken[..] {
+            [] if cell.struck => "holds".to_owned(),
+            [] => "holds (the call was not made this time)".to_owned(),
+            broken => format!("**BROKEN**: {}", broken.join("; ")),
+        };
+        let scenario = cell.scenario.name();
+        println!(
+            "| {scenario} | {} | {} {} | {} | {} | {} | {verdict} |",
+            cell.function,
+            cell.nth,
+            cell.call,
+            cell.kill.name(),
+            cell.sent,
+            cell.statuses
+        );
+    })
+    .await?;
+    println!("\n{cells} deaths, {} of them survived, {missed} not reached", cells - red);
+    anyhow::ensure!(red == 0, "{red} cells are red");
+    Ok(())
+}
+
+fn scenario(name: &str) -> anyhow::Result<Scenario> {
+    let found = Scenario::ALL.into_iter().find(|scenario| scenario.name() == name);
+    found.ok_or_else(|| anyhow::anyhow!("there is no scenario {name:?}: `crash --help` lists them"))
+}

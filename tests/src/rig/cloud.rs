@@ -1,0 +1,120 @@
+//! What the rig has for AWS: DynamoDB with the tables of the template, SQS, the provider, and two secrets.
+
+use aws_config::SdkConfig;
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+use simulator::{Faults, Running, Sink};
+use std::sync::Arc;
+use tokio::sync::{Mutex, mpsc};
+
+use super::{clock::Clock, sqs::Sqs};
+use crate::embedded::{Embedded, sdk};
+
+/// The services, and the clock by which they go. Clones are the same.
+#[derive(Clone)]
+pub struct Cloud {
+    /// DynamoDB.
+    pub database: Arc<Embedded>,
+    /// SQS.
+    pub sqs: Sqs,
+    /// The provider and the phones.
+    pub provider: Arc<Running>,
+    /// What time it is.
+    pub clock: Clock,
+    receipts: Arc<Mutex<mpsc::UnboundedReceiver<String>>>,
+    replies: Arc<Mutex<mpsc::UnboundedReceiver<String>>>,
+    http: reqwest::Client,
+}
+
+impl Cloud {
+    /// An empty one, in which receipts come at once.
+    pub async fn start(clock: Clock) -> anyhow::Result<Self> {
+        let ((receipts, receipts_come), (replies, replies_come)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let told = clock.clone();
+        let config = simulator::Config {
+            receipts: Sink::Channel(receipts),
+            inbound: Sink::Channel(replies),
+            clock: simulator::Clock(Arc::new(move || told.now())),
+            ..Default::default()
+        };
+        let provider = Running::start(config).await?;
+        provider.simulator.set_faults(Faults { parts_per_second: None, receipt_delay_ms: 0, ..Faults::default() });
+        Ok(Self {
+            database: Arc::new(Embedded::start().await?),
+            sqs: Sqs::default(),
+            provider: Arc::new(provider),
+            clock,
+            receipts: Arc::new(Mutex::new(receipts_come)),
+            replies: Arc::new(Mutex::new(replies_come)),
+            http: reqwest::Client::builder().no_proxy().tcp_nodelay(true).build()?,
+        })
+    }
+
+    /// A configuration of the SDK that reaches DynamoDB without any hand in between.
+    #[must_use]
+    pub fn sdk(&self) -> SdkConfig {
+        sdk(&self.database.dynamodb_url)
+    }
+
+    /// Makes a call; `None` if the connection breaks.
+    pub async fn call(&self, target: &str, headers: &HeaderMap, body: Bytes, in_part: bool) -> Option<Response> {
+        match target.split_once('.') {
+            Some((service, _)) if service.starts_with("DynamoDB") => self.forward(&self.database.dynamodb_url, headers, body).await,
+            Some(("PinpointSMSVoiceV2", _)) => self.forward(&self.provider.url(), headers, body).await,
+            Some(("AmazonSQS", operation)) => {
+                let request = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+                // Every other one, the first among them.
+                let seen = std::cell::Cell::new(0);
+                let refuses = || in_part && seen.replace(seen.get() + 1) % 2 == 0;
+                Some(axum::Json(self.sqs.answer(operation, &request, self.clock.now(), refuses)).into_response())
+            }
+            Some(("secretsmanager", _)) => {
+                let codes = String::from_utf8_lossy(&body).contains("codes");
+                let keys = json!({"current": "k".repeat(64), "previous": ""}).to_string();
+                Some(axum::Json(json!({"SecretString": if codes { "s".repeat(64) } else { keys }})).into_response())
+            }
+            _ => Some(StatusCode::NOT_FOUND.into_response()),
+        }
+    }
+
+    async fn forward(&self, url: &str, headers: &HeaderMap, body: Bytes) -> Option<Response> {
+        let mut request = self.http.post(url).body(body);
+        for name in ["x-amz-target", "content-type", "authorization", "x-amz-date"] {
+            if let Some(value) = headers.get(name) {
+                request = request.header(name, value);
+            }
+        }
+        let answer = request.send().await.ok()?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let bytes = answer.bytes().await.ok()?;
+        let mut response = Response::new(Body::from(bytes));
+        *response.status_mut() = status;
+        for name in ["content-type", "x-amzn-errortype", "x-amzn-requestid", "x-amz-crc32"] {
+            if let Some(value) = headers.get(name) {
+                response.headers_mut().insert(name, value.clone());
+            }
+        }
+        Some(response)
+    }
+
+    /// Takes what the provider published since the last time to the queues that subscribe to it, in the envelope of SNS; `twice` says which of it comes twice.
+    pub async fn deliver(&self, twice: impl Fn() -> bool) -> usize {
+        let mut delivered = 0;
+        for (channel, queue) in [(&self.receipts, "ReceiptsQueue"), (&self.replies, "InboundQueue")] {
+            let mut channel = channel.lock().await;
+            while let Ok(message) = channel.try_recv() {
+                let envelope = json!({"Type": "Notification", "MessageId": uuid::Uuid::new_v4().to_string(), "TopicArn": "arn:aws:sns:us-east-1:000000000000:topic",
+                    "Message": message, "Timestamp": self.clock.now().to_string()});
+                for _ in 0..if twice() { 2 } else { 1 } {
+                    self.sqs.put(queue, &envelope.to_string(), Value::Null, self.clock.now());
+                }
+                delivered += 1;
+            }
+        }
+        delivered
+    }
+}

@@ -1,0 +1,416 @@
+//! Kills a function at every call it makes, and looks at what became of the texts.
+//!
+//! A scenario is lived once without harm, which shows the calls of each function. Then it is lived anew for every call: the process dies before the call leaves, when
+//! it has left, or when its answer is there. SQS brings back what nobody deleted, the reconciler comes by, and [`World::broken`] says what does not hold.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::Context;
+use futures::StreamExt;
+use jiff::{SignedDuration, civil::time, tz::TimeZone};
+use serde_json::{Value, json};
+use sms::{consent::verify, message::Status, phone::PhoneNumber};
+use uuid::Uuid;
+
+use super::{
+    function::Outcome,
+    wire::{Call, Fate, Hand},
+    world::{Broken, World},
+};
+use crate::stack::Published;
+
+/// What happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scenario {
+    /// An invitation, whose event comes twice.
+    Invitation,
+    /// A code by an event.
+    Code,
+    /// An alert.
+    Alert,
+    /// An invitation that AWS takes and does not answer.
+    UnansweredInvitation,
+    /// An alert that AWS takes and does not answer.
+    UnansweredAlert,
+    /// A text to a phone that has blocked us at its carrier.
+    Blocked,
+    /// A text that AWS refuses, because its list has the number.
+    Refused,
+    /// STOP; and an invitation after it.
+    Stop,
+    /// "Please stop texting me", which is confirmed.
+    PlainStop,
+    /// STOP, and START after it.
+    Start,
+    /// HELP.
+    Help,
+    /// An invitation at night.
+    Held,
+    /// Three of them, which leave as one.
+    Digest,
+    /// Somebody proves a number, agrees, and gets a welcome.
+    OptIn,
+    /// Somebody is erased while a text for them is under way.
+    Leaving,
+    /// AWS's list and ours are not the same.
+    Drift,
+}
+
+impl Scenario {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::Invitation,
+        Self::Code,
+        Self::Alert,
+        Self::UnansweredInvitation,
+        Self::UnansweredAlert,
+        Self::Blocked,
+        Self::Refused,
+        Self::Stop,
+        Self::PlainStop,
+        Self::Start,
+        Self::Help,
+        Self::Held,
+        Self::Digest,
+        Self::OptIn,
+        Self::Leaving,
+        Self::Drift,
+    ];
+
+    /// Its name, as the table has it.
+    #[must_use]
+    pub fn name(self) -> String {
+        // UnansweredAlert → unanswered alert
+        let mut name = String::new();
+        for c in format!("{self:?}").chars() {
+            if c.is_uppercase() && !name.is_empty() {
+                name.push(' ');
+            }
+            name.extend(c.to_lowercase());
+        }
+        name
+    }
+
+    fn settings(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Held | Self::Digest => &[("QUIET_HOURS", "on")],
+            _ => &[],
+        }
+    }
+
+    /// Lives it, until nothing is left to happen; answers with what does not hold.
+    async fn live(self, world: &World, hand: &Hand) -> anyhow::Result<Broken> {
+        let mut broken = Broken::default();
+        let phone: PhoneNumber = match self {
+            Self::UnansweredInvitation | Self::UnansweredAlert => "+15005550900",
+            Self::Blocked => "+15005550015",
+            Self::Refused => "+15005550401",
+            _ => "+12025550147",
+        }
+        .parse()?;
+        if matches!(self, Self::Held | Self::Digest) {
+            let now = world.now().to_zoned(TimeZone::get("America/New_York")?);
+            let late = now.date().to_datetime(time(23, 30, 0, 0)).to_zoned(now.time_zone().clone())?;
+            let late = if late < now { late.tomorrow()? } else { late };
+            world.cloud.clock.forward(SignedDuration::from_secs(late.timestamp().duration_since(world.now()).as_secs()))?;
+        }
+        if self != Self::Drift {
+            world.compared().await?;
+        }
+        if self != Self::OptIn {
+            world.person("ada", phone.as_e164()).await?;
+        }
+        let sample = |kind: &str| Published::sample(kind, "ada");
+        let says = async |words: &str| world.cloud.provider.simulator.person_texts(&phone, words).await.map(drop);
+        match self {
+            Self::Invitation => {
+                let event = sample("battle_invitation")?;
+                world.publish(&event);
+                world.publish(&event);
+            }
+            Self::Held | Self::UnansweredInvitation | Self::Blocked | Self::Refused => world.publish(&sample("battle_invitation")?),
+            Self::Code => world.publish(&sample("phone_verification")?.with("phone", phone.as_e164())),
+            Self::Alert | Self::UnansweredAlert => world.publish(&sample("security_alert")?),
+            Self::Stop | Self::Start => says("STOP").await?,
+            Self::PlainStop => says("Please stop texting me").await?,
+            Self::Help => says("HELP").await?,
+            Self::Digest => {
+                for kind in ["battle_invitation", "battle_result", "achievement_unlock"] {
+                    world.publish(&sample(kind)?);
+                }
+            }
+            Self::OptIn => opt_in(world, hand, &phone).await?,
+            Self::Leaving => {
+                world.publish(&sample("battle_invitation")?);
+                world.run_fed("producer", hand).await?;
+                ask(world, hand, "DELETE", "/v1/users/ada", &Value::Null).await?;
+            }
+            Self::Drift => {
+                world.cloud.provider.simulator.opt_out(&phone);
+                for _ in 0..6 {
+                    world.run("reconciler", hand, json!({})).await?;
+                    world.pump(hand).await?;
+                }
+            }
+        }
+        world.settle(hand).await?;
+        self.check(world, hand, &phone, &mut broken).await?;
+        broken.0.extend(world.broken().await?.0);
+        Ok(broken)
+    }
+
+    /// What only this one promises.
+    async fn check(self, world: &World, hand: &Hand, phone: &PhoneNumber, broken: &mut Broken) -> anyhow::Result<()> {
+        let opted_out = async || anyhow::Ok(world.opt_outs().get(phone).await?.is_some_and(|opt_out| opt_out.everything_since.is_some()));
+        match self {
+            Self::Start => {
+                broken.unless(opted_out().await?, || "STOP was not obeyed".into());
+                world.cloud.clock.forward(SignedDuration::from_secs(1))?;
+                world.cloud.provider.simulator.person_texts(phone, "START").await?;
+                world.settle(hand).await?;
+                broken.unless(!opted_out().await?, || "START was not obeyed".into());
+            }
+            // A first text that never left told nobody that it would be refused.
+            Self::Blocked | Self::Refused if world.rows().await?.iter().all(|(row, _)| row.status == Status::Unknown) => {}
+            Self::Stop | Self::PlainStop | Self::Blocked | Self::Refused => {
+                broken.unless(opted_out().await?, || "the opt-out is not kept".into());
+                let listed = world.cloud.provider.simulator.is_opted_out(phone);
+                broken.unless(self != Self::PlainStop || listed, || "AWS's list does not have the number".into());
+                let consent = world.recipients().get(&crate::stack::user("ada")).await?.and_then(|ada| ada.consent);
+                broken.unless(consent.is_none_or(|consent| consent.revoked_at.is_some()), || "the consent still stands".into());
+                let event = Published::sample("battle_result", "ada")?;
+                world.publish(&event);
+                world.settle(hand).await?;
+                let after = world.cloud.provider.simulator.taken(event.message_id());
+                broken.unless(after == 0, || "somebody who opted out was texted".into());
+            }
+            Self::Digest => {
+                let statuses = world.rows().await?.into_iter().map(|(row, _)| row.status).collect::<Vec<_>>();
+                let merged = statuses.iter().filter(|status| **status == Status::Merged).count();
+                broken.unless(merged == 3 || statuses.len() == 3, || format!("{merged} of three are in a digest"));
+                let texts = world.cloud.provider.simulator.stats().accepted;
+                broken.unless(texts <= 3, || format!("{texts} texts for three"));
+            }
+            Self::OptIn => {
+                let ada = world.recipients().get(&crate::stack::user("ada")).await?.context("nobody is there")?;
+                broken.unless(ada.standing_consent().is_some(), || "the yes is lost".into());
+            }
+            Self::Leaving => {
+                let rows = world.rows().await?;
+                let left = rows.iter().any(|(row, _)| row.phone.is_some() || row.body.is_some());
+                broken.unless(!left, || "something is left of who was erased".into());
+            }
+            Self::Drift => broken.unless(opted_out().await?, || "the drift was not repaired".into()),
+            _ => {}
+        }
+        if let Some(ada) = world.recipients().get(&crate::stack::user("ada")).await?.filter(|ada| !ada.erased) {
+            let ledger = world.ledger("ada").await?;
+            broken.unless(verify(&ledger, ada.ledger.as_ref()).is_ok(), || "the consent ledger is broken".into());
+        }
+        Ok(())
+    }
+}
+
+/// Somebody proves a number and says yes, asking again whenever nobody answers.
+async fn opt_in(world: &World, hand: &Hand, phone: &PhoneNumber) -> anyhow::Result<()> {
+    let started = ask(world, hand, "POST", "/v1/users/ada/verifications", &json!({"phoneNumber": phone.as_e164()})).await?;
+    world.pump(hand).await?;
+    // The text may have to wait for its sender to come back.
+    for _ in 0..6 {
+        if !world.cloud.provider.simulator.texts(phone).is_empty() {
+            break;
+        }
+        world.cloud.clock.forward(SignedDuration::from_secs(61))?;
+        world.run("reconciler", hand, json!({})).await?;
+        world.pump(hand).await?;
+    }
+    let texts = world.cloud.provider.simulator.texts(phone);
+    let code =
+        texts.iter().find_map(|text| text.body.split(|c: char| !c.is_ascii_digit()).find(|digits| digits.len() == 6)).context("no code came")?;
+    ask(world, hand, "POST", "/v1/users/ada/verifications/check", &json!({"verificationId": started["verificationId"], "code": code})).await?;
+    let question = ask(world, hand, "GET", "/v1/users/ada/opt-in", &Value::Null).await?;
+    let yes = json!({"action": "opt_in", "disclosureVersion": question["disclosure"]["version"]});
+    ask(world, hand, "POST", "/v1/users/ada/opt-in", &yes).await?;
+    Ok(())
+}
+
+/// A backend asks the api, and again if it dies; answers with what it said.
+async fn ask(world: &World, hand: &Hand, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
+    let http = json!({"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7", "userAgent": "Test/1"});
+    let iam = json!({"accessKey": "AKIA", "accountId": "1", "callerId": "c", "userArn": "arn:aws:iam::1:user/backend", "userId": "u"});
+    let context = json!({"accountId": "1", "apiId": "a", "domainName": "d", "http": http, "requestId": "r", "routeKey": "$default",
+        "stage": "$default", "time": "t", "timeEpoch": 0, "authorizer": {"iam": iam}});
+    let mut event = json!({"version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "",
+        "headers": {"host": "d", "content-type": "application/json"}, "requestContext": context, "isBase64Encoded": false});
+    if !body.is_null() {
+        event["body"] = body.to_string().into();
+    }
+    for _ in 0..4 {
+        let outcome = world.run("api", hand, event.clone()).await?;
+        let Outcome::Answer(answer) = outcome else { continue };
+        let status = answer["statusCode"].as_u64().unwrap_or_default();
+        let said = serde_json::from_str(answer["body"].as_str().unwrap_or_default()).unwrap_or_default();
+        match status {
+            200..=299 => return Ok(said),
+            // It was done, and nobody heard the answer.
+            410 | 409 if path.ends_with("/check") => return Ok(said),
+            429 => world.cloud.clock.forward(SignedDuration::from_secs(31))?,
+            500.. => {}
+            _ => anyhow::bail!("{method} {path} answers {status}: {said}"),
+        }
+    }
+    anyhow::bail!("{method} {path} never answers")
+}
+
+/// When a process dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kill {
+    /// Before the call leaves.
+    Before,
+    /// When it has left: nobody hears its answer.
+    During,
+    /// When the answer is there.
+    After,
+}
+
+impl Kill {
+    const ALL: [Self; 3] = [Self::Before, Self::During, Self::After];
+
+    fn fate(self) -> Fate {
+        match self {
+            Self::Before => Fate::DiesBefore,
+            Self::During => Fate::DiesDuring,
+            Self::After => Fate::DiesAfter,
+        }
+    }
+
+    /// Its name, as the table has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Before => "before it leaves",
+            Self::During => "before its answer",
+            Self::After => "after its answer",
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Cell {
+    /// What happens.
+    pub scenario: Scenario,
+    /// Who is killed.
+    pub function: &'static str,
+    /// At which of its calls, from 1.
+    pub nth: usize,
+    /// Which call that is, such as `DynamoDB.UpdateItem`.
+    pub call: String,
+    /// When.
+    pub kill: Kill,
+    /// Texts that AWS took.
+    pub sent: u64,
+    /// What the rows say in the end, such as `delivered, merged ×3`.
+    pub statuses: String,
+    /// Whether the call was reached.
+    pub struck: bool,
+    /// What does not hold.
+    pub broken: Vec<String>,
+}
+
+/// A call that is to be the last one of its process.
+#[derive(Debug, Clone)]
+struct Target {
+    function: &'static str,
+    nth: usize,
+    kill: Kill,
+}
+
+#[derive(Default)]
+struct Seen {
+    calls: Mutex<Vec<(&'static str, String)>>,
+    struck: AtomicBool,
+}
+
+fn hand(target: Option<Target>, seen: Arc<Seen>) -> Hand {
+    Arc::new(move |call: &Call<'_>| {
+        let mut calls = seen.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.push((call.function, format!("{}.{}", call.service, call.operation)));
+        let Some(target) = &target else { return Fate::Pass };
+        let nth = calls.iter().filter(|(function, _)| *function == target.function).count();
+        if call.function == target.function && nth == target.nth {
+            seen.struck.store(true, Ordering::Release);
+            return target.kill.fate();
+        }
+        Fate::Pass
+    })
+}
+
+/// A folder that is gone when this is.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> anyhow::Result<Self> {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/rig").join(Uuid::new_v4().to_string());
+        std::fs::create_dir_all(&folder)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+async fn life(scenario: Scenario, target: Option<Target>) -> anyhow::Result<(Arc<Seen>, u64, String, Vec<String>)> {
+    let folder = Folder::new()?;
+    let world = World::new(&folder.0, scenario.settings()).await?;
+    let seen = Arc::new(Seen::default());
+    let broken = match scenario.live(&world, &hand(target, seen.clone())).await {
+        Ok(broken) => broken.0,
+        Err(error) => vec![format!("{error:#}")],
+    };
+    let mut statuses = std::collections::BTreeMap::<_, usize>::new();
+    for (row, _) in world.rows().await? {
+        *statuses.entry(row.status.as_str()).or_default() += 1;
+    }
+    let shown = |(status, times): (&str, usize)| if times == 1 { status.to_owned() } else { format!("{status} ×{times}") };
+    let statuses = statuses.into_iter().map(shown).collect::<Vec<_>>().join(", ");
+    Ok((seen, world.cloud.provider.simulator.stats().accepted, statuses, broken))
+}
+
+/// Lives `scenarios`, unharmed and then with a death at every call, or every `step`th of them all; tells `report` about each.
+pub async fn crash(scenarios: &[Scenario], step: usize, side_by_side: usize, mut report: impl FnMut(&Cell)) -> anyhow::Result<()> {
+    let mut targets = Vec::new();
+    for scenario in scenarios {
+        let (seen, _, _, broken) = life(*scenario, None).await?;
+        anyhow::ensure!(broken.is_empty(), "{} does not hold even unharmed: {broken:?}", scenario.name());
+        let calls = std::mem::take(&mut *seen.calls.lock().unwrap_or_else(PoisonError::into_inner));
+        for function in super::world::FUNCTIONS {
+            let own = calls.iter().filter(|(name, _)| *name == function).map(|(_, call)| call.clone());
+            for (n, call) in own.enumerate() {
+                // Nobody answers the function's own answer.
+                let kills = if call == "Lambda.Answer" { &Kill::ALL[..1] } else { &Kill::ALL[..] };
+                targets.extend(kills.iter().map(|kill| (*scenario, call.clone(), Target { function, nth: n + 1, kill: *kill })));
+            }
+        }
+    }
+    let cells = futures::stream::iter(targets.into_iter().step_by(step)).map(async |(scenario, call, target)| {
+        let (seen, sent, statuses, broken) = life(scenario, Some(target.clone())).await?;
+        let struck = seen.struck.load(Ordering::Acquire);
+        let Target { function, nth, kill } = target;
+        Ok::<_, anyhow::Error>(Cell { scenario, function, nth, call, kill, sent, statuses, struck, broken })
+    });
+    let mut cells = cells.buffered(side_by_side);
+    while let Some(cell) = cells.next().await {
+        report(&cell?);
+    }
+    Ok(())
+}

@@ -1,0 +1,386 @@
+//! Many texts at once, while everything that can break does, by a schedule that a seed decides.
+//!
+//! The seed decides who the people are, what is published and said, and what becomes of the n-th call of each function to each operation. Which process makes that call
+//! is up to the machine.
+
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::future::{join_all, try_join_all};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use simulator::Faults;
+use sms::{
+    kind::Kind,
+    message::{Message, Status},
+    phone::PhoneNumber,
+};
+
+use super::{
+    function::{Function, Outcome},
+    sqs::{DEAD, Polling},
+    wire::{Call, Fate, Hand},
+    world::{Broken, World},
+};
+use crate::stack::Published;
+
+/// What is different from the template's defaults: money for six texts in ten, answers of our own to STOP, and a breaker of codes that is about other things.
+const SETTINGS: [(&str, &str); 2] = [("STOP_ANSWERED_BY", "us"), ("CODES_PER_HOUR", "1000000")];
+
+/// What a text costs by the template's price list, in micro-USD.
+const PRICE: usize = 8830;
+
+/// Events in a wave. After each a minute passes.
+const WAVE: usize = 500;
+
+/// Processes of a function that work side by side.
+const SIDE_BY_SIDE: usize = 4;
+
+/// How long a function may take.
+const TIME_OUT: Duration = Duration::from_secs(20);
+
+/// The faults, with how often each strikes, in 10,000 calls.
+const DATABASE: &[(&str, u64, Fate)] = &[
+    ("throttled by DynamoDB", 40, Fate::Refused("ProvisionedThroughputExceededException")),
+    ("errors of DynamoDB", 20, Fate::Refused("InternalServerError")),
+    ("conflicts of writes", 20, Fate::Refused("TransactionConflictException")),
+    ("connections lost", 20, Fate::Lost),
+    ("answers lost", 30, Fate::Unanswered),
+    ("late answers", 30, Fate::Late(Duration::from_millis(40))),
+    ("deaths before a call", 6, Fate::DiesBefore),
+    ("deaths during a call", 6, Fate::DiesDuring),
+    ("deaths after a call", 6, Fate::DiesAfter),
+];
+const QUEUES: &[(&str, u64, Fate)] = &[
+    ("batches taken in part", 300, Fate::InPart),
+    ("errors of SQS", 50, Fate::Refused("InternalError")),
+    ("answers lost", 80, Fate::Unanswered),
+    ("deaths during a call", 20, Fate::DiesDuring),
+];
+const PROVIDER: &[(&str, u64, Fate)] = &[
+    ("throttled by AWS SMS", 150, Fate::Refused("ThrottlingException")),
+    ("errors of AWS SMS", 100, Fate::Refused("InternalServerException")),
+    ("connections to AWS SMS lost", 80, Fate::Lost),
+    ("answers of AWS SMS lost", 150, Fate::Unanswered),
+    ("late answers", 50, Fate::Late(Duration::from_millis(40))),
+    ("deaths during a call", 50, Fate::DiesDuring),
+    ("functions out of time", 1, Fate::Late(Duration::from_secs(25))),
+];
+/// The function's own answer is lost: Lambda hears nothing, and the batch comes again.
+const ANSWERS: &[(&str, u64, Fate)] = &[("batches done and not deleted", 100, Fate::DiesBefore)];
+/// A stretch of so many calls, in which a table is throttled, comes once in so many.
+const THROTTLED_STRETCH: u64 = 60;
+const ONE_STRETCH_IN: u64 = 60;
+
+/// What came of a storm.
+#[derive(Debug)]
+pub struct Report {
+    /// Texts that AWS took.
+    pub sent: u64,
+    /// Messages by kind and status.
+    pub statuses: BTreeMap<(&'static str, &'static str), usize>,
+    /// Faults that struck, by name.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// Calls that functions made.
+    pub calls: u64,
+    /// Records in the dead-letter queue.
+    pub dead: usize,
+    /// How much later than at the beginning it was at the end.
+    pub lasted: SignedDuration,
+    /// What does not hold.
+    pub broken: Vec<String>,
+}
+
+/// How far a storm is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Messages published.
+    pub published: usize,
+    /// Of how many.
+    pub of: usize,
+    /// Texts that AWS took.
+    pub sent: usize,
+    /// When all are published: those that are still to come to an end.
+    pub open: Option<usize>,
+}
+
+/// A schedule of faults.
+struct Schedule {
+    seed: u64,
+    calls: Mutex<BTreeMap<(&'static str, String), u64>>,
+    struck: Mutex<BTreeMap<&'static str, u64>>,
+    made: AtomicU64,
+    /// From when on everything goes well, so that the storm has an end.
+    calm: AtomicUsize,
+}
+
+/// A number that follows from the seed and `what` alone.
+fn drawn(seed: u64, what: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (seed, what).hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Schedule {
+    fn fate(&self, call: &Call<'_>) -> Fate {
+        self.made.fetch_add(1, Ordering::Relaxed);
+        if self.calm.load(Ordering::Acquire) != 0 {
+            return Fate::Pass;
+        }
+        let operation = format!("{}.{}", call.service, call.operation);
+        let nth = {
+            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            let nth = calls.entry((call.function, operation.clone())).or_default();
+            *nth += 1;
+            *nth
+        };
+        let faults = match call.service {
+            "DynamoDB" => DATABASE,
+            "AmazonSQS" => QUEUES,
+            "PinpointSMSVoiceV2" => PROVIDER,
+            "Lambda" => ANSWERS,
+            _ => return Fate::Pass,
+        };
+        let stretch = (call.function, &operation, nth / THROTTLED_STRETCH);
+        if call.service == "DynamoDB" && drawn(self.seed, stretch) % ONE_STRETCH_IN == 0 && drawn(self.seed, (stretch, nth)) % 2 == 0 {
+            return self.strikes("tables throttled for a while", Fate::Refused("ThrottlingException"));
+        }
+        let mut at = drawn(self.seed, (call.function, &operation, nth)) % 10_000;
+        for (name, rate, fate) in faults {
+            match at.checked_sub(*rate) {
+                None => return self.strikes(name, fate.clone()),
+                Some(left) => at = left,
+            }
+        }
+        Fate::Pass
+    }
+
+    fn strikes(&self, name: &'static str, fate: Fate) -> Fate {
+        *self.struck.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+        fate
+    }
+}
+
+/// A storm under way.
+struct Storm {
+    world: World,
+    schedule: Arc<Schedule>,
+    hand: Hand,
+    idle: Mutex<BTreeMap<&'static str, Vec<Function>>>,
+    /// When the word of a phone was obeyed: the record of its STOP is gone.
+    obeyed: Mutex<BTreeMap<String, Timestamp>>,
+    again: AtomicU64,
+}
+
+impl Storm {
+    /// Feeds the functions, several processes of each, until nothing can be seen in any queue.
+    async fn pump(&self) -> anyhow::Result<()> {
+        loop {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            self.world.cloud.deliver(|| false).await;
+            let workers = self.world.feeds.iter().flat_map(|(function, polling)| (0..SIDE_BY_SIDE).map(|_| self.drain(function, polling)));
+            let worked = try_join_all(workers.collect::<Vec<_>>()).await?;
+            if worked.into_iter().all(|batches| batches == 0) {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn drain(&self, function: &'static str, polling: &Polling) -> anyhow::Result<usize> {
+        let mut batches = 0;
+        loop {
+            let records = self.world.cloud.sqs.receive(polling, self.world.now());
+            if records.is_empty() {
+                return Ok(batches);
+            }
+            batches += 1;
+            let outcome = self.invoke(function, json!({"Records": records})).await?;
+            self.world.conclude(polling, &records, &outcome);
+            self.note_obeyed(polling, &records);
+            // At least once is not once.
+            let nth = self.again.fetch_add(1, Ordering::Relaxed);
+            if drawn(self.schedule.seed, ("again", nth)) % 30 == 0 && self.schedule.calm.load(Ordering::Acquire) == 0 {
+                for record in &records {
+                    self.schedule.strikes("records delivered again", Fate::Pass);
+                    self.world.cloud.sqs.put(polling.queue, record["body"].as_str().unwrap_or_default(), Value::Null, self.world.now());
+                }
+            }
+        }
+    }
+
+    fn note_obeyed(&self, polling: &Polling, records: &[Value]) {
+        if polling.queue != "InboundQueue" {
+            return;
+        }
+        let left = self.world.cloud.sqs.all(polling.queue);
+        for record in records.iter().filter(|record| left.iter().all(|message| record["messageId"] != message.id)) {
+            let envelope = serde_json::from_str::<Value>(record["body"].as_str().unwrap_or_default()).unwrap_or_default();
+            let said = serde_json::from_str::<Value>(envelope["Message"].as_str().unwrap_or_default()).unwrap_or_default();
+            if said["messageBody"] == "STOP" {
+                let phone = said["originationNumber"].as_str().unwrap_or_default().to_owned();
+                self.obeyed.lock().unwrap_or_else(PoisonError::into_inner).entry(phone).or_insert(self.world.now());
+            }
+        }
+    }
+
+    async fn invoke(&self, function: &'static str, event: Value) -> anyhow::Result<Outcome> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).entry(function).or_default().pop();
+        let mut process = match idle {
+            Some(process) => process,
+            None => self.world.start(function, self.hand.clone(), TIME_OUT).await?,
+        };
+        let outcome = process.invoke(event).await?;
+        if matches!(outcome, Outcome::Died) {
+            self.world.heard(&process.log());
+        } else {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).entry(function).or_default().push(process);
+        }
+        Ok(outcome)
+    }
+
+    /// Lets time pass until nothing is left to happen; the longer it takes, the further the clock goes at once.
+    async fn settle(&self, messages: usize, tell: &impl Fn(&Progress)) -> anyhow::Result<()> {
+        for round in 0..400 {
+            self.pump().await?;
+            // Sometimes two at once, as when one run takes longer than a minute.
+            let runs = 1 + usize::from(drawn(self.schedule.seed, ("two", round)) % 4 == 0);
+            for outcome in join_all((0..runs).map(|_| self.invoke("reconciler", json!({})))).await {
+                outcome?;
+            }
+            self.pump().await?;
+            if round == 60 {
+                // Even a storm ends: what is left must come to its end by itself.
+                self.schedule.calm.store(1, Ordering::Release);
+            }
+            let mut wait = SignedDuration::from_secs(60);
+            if self.world.cloud.sqs.next().is_none() {
+                let due = self.world.rows().await?.into_iter().filter_map(|(_, due)| due).collect::<Vec<_>>();
+                tell(&self.progress(messages, messages, Some(due.len())));
+                let Some(next) = due.into_iter().min() else { return Ok(()) };
+                wait = wait.max(next.duration_since(self.world.now()));
+            }
+            self.world.cloud.clock.forward(wait)?;
+        }
+        anyhow::bail!("the storm has no end")
+    }
+
+    fn progress(&self, published: usize, of: usize, open: Option<usize>) -> Progress {
+        let sent = usize::try_from(self.world.cloud.provider.simulator.stats().accepted).unwrap_or(usize::MAX);
+        Progress { published, of, sent, open }
+    }
+}
+
+fn phone_of(n: u64) -> String {
+    // Every number whose text arrives: the exchange 555 is the simulator's.
+    format!("+1{}556{:04}", [312, 415, 617, 702][usize::try_from(n % 4).unwrap_or_default()], n / 4 % 10_000)
+}
+
+/// Sends `messages` texts through a storm that `seed` decides; tells `tell` how it goes.
+pub async fn storm(folder: &Path, seed: u64, messages: usize, tell: impl Fn(&Progress)) -> anyhow::Result<Report> {
+    let budget = (messages * PRICE * 6 / 10).to_string();
+    let settings = SETTINGS.into_iter().chain([("MONTHLY_BUDGET", budget.as_str())]).collect::<Vec<_>>();
+    let world = World::new(folder, &settings).await?;
+    let faults = Faults {
+        parts_per_second: None,
+        receipt_delay_ms: 0,
+        receipt_duplicate_rate: 0.15,
+        receipt_shuffle: true,
+        carrier_handles_stop: false,
+        ..Faults::default()
+    };
+    world.cloud.provider.simulator.set_faults(faults);
+    let schedule = Arc::new(Schedule { seed, calls: Mutex::default(), struck: Mutex::default(), made: AtomicU64::new(0), calm: AtomicUsize::new(0) });
+    let told = schedule.clone();
+    let hand: Hand = Arc::new(move |call: &Call<'_>| told.fate(call));
+    let storm = Storm { world, schedule, hand, idle: Mutex::default(), obeyed: Mutex::default(), again: AtomicU64::new(0) };
+    let began = storm.world.now();
+
+    let people = u64::try_from(messages / 4)?.clamp(20, 4000);
+    for n in 0..people {
+        let person = storm.world.person(&format!("u{n}"), &phone_of(n)).await?;
+        if n % 20 == 0 {
+            storm.world.recipients().put(&sms::recipient::Recipient { sms_enabled: false, ..person }).await?;
+        }
+    }
+    for n in 0..messages {
+        let who = drawn(seed, ("who", n)) % people;
+        let kind = match drawn(seed, ("kind", n)) % 100 {
+            0..35 => "battle_invitation",
+            35..50 => "battle_result",
+            50..60 => "direct_message",
+            60..70 => "achievement_unlock",
+            70..80 => "streak_alert",
+            80..92 => "security_alert",
+            _ => "phone_verification",
+        };
+        let mut event = Published::sample(kind, &format!("u{who}"))?;
+        event.event["id"] = format!("{seed}-{n}").into();
+        event.event["source"] = "storm".into();
+        if kind == "phone_verification" {
+            event = event.with("phone", phone_of(who));
+        }
+        storm.world.publish(&event);
+        if drawn(seed, ("twice", n)) % 25 == 0 {
+            storm.world.publish(&event);
+        }
+        if drawn(seed, ("says", n)) % 100 == 0 {
+            let words = ["STOP", "STOP", "HELP", "thanks", "please no more texts"][usize::try_from(drawn(seed, ("words", n)) % 5)?];
+            storm.world.cloud.provider.simulator.person_texts(&phone_of(drawn(seed, ("whose", n)) % people).parse::<PhoneNumber>()?, words).await?;
+        }
+        if (n + 1) % WAVE == 0 || n + 1 == messages {
+            storm.pump().await?;
+            storm.invoke("reconciler", json!({})).await?;
+            storm.world.cloud.clock.forward(SignedDuration::from_secs(60))?;
+            tell(&storm.progress(n + 1, messages, None));
+        }
+    }
+    storm.settle(messages, &tell).await?;
+    report(storm, &budget, began).await
+}
+
+async fn report(storm: Storm, budget: &str, began: Timestamp) -> anyhow::Result<Report> {
+    for process in storm.idle.lock().unwrap_or_else(PoisonError::into_inner).values().flatten() {
+        storm.world.heard(&process.log());
+    }
+    let Broken(mut broken) = storm.world.broken().await?;
+    let rows = storm.world.rows().await?.into_iter().map(|(row, _)| row).collect::<Vec<_>>();
+    let obeyed = storm.obeyed.lock().unwrap_or_else(PoisonError::into_inner);
+    broken.extend(rows.iter().filter_map(|row| texted_after_stop(row, &obeyed)));
+    let spent = rows.iter().filter_map(|row| row.settled).map(|settled| settled.0).sum::<i64>();
+    let answers = rows.iter().filter(|row| row.reserved.is_none()).filter_map(|row| row.settled).map(|settled| settled.0).sum::<i64>();
+    // A text in doubt that went out twice is billed twice, and answers to people are past every gate.
+    if spent - answers > budget.parse::<i64>()? {
+        broken.push(format!("{spent} of {budget} were spent"));
+    }
+    let mut statuses = BTreeMap::new();
+    for row in &rows {
+        *statuses.entry((row.kind().as_str(), row.status.as_str())).or_default() += 1;
+    }
+    Ok(Report {
+        sent: storm.world.cloud.provider.simulator.stats().accepted,
+        statuses,
+        faults: storm.schedule.struck.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        calls: storm.schedule.made.load(Ordering::Relaxed),
+        dead: storm.world.cloud.sqs.all(DEAD).len(),
+        lasted: storm.world.now().duration_since(began),
+        broken,
+    })
+}
+
+/// A text that a sender took well after its phone's STOP was obeyed. One that was under way then may still arrive.
+fn texted_after_stop(row: &Message, obeyed: &BTreeMap<String, Timestamp>) -> Option<String> {
+    let at = *obeyed.get(row.phone.as_ref()?.as_e164())?;
+    let taken = row.changes.iter().filter(|entered| entered.status == Status::Sending).map(|entered| entered.at).max()?;
+    let answers = matches!(row.kind(), Kind::OptOutConfirmation | Kind::HelpReply | Kind::PhoneVerification);
+    let went = matches!(row.status, Status::Delivered | Status::Sent | Status::Undelivered);
+    let late = taken > at + SignedDuration::from_secs(30);
+    (went && late && !answers).then(|| format!("{} went to somebody who had said STOP", row.kind().as_str()))
+}
