@@ -18,7 +18,9 @@ use tokio::net::TcpListener;
 
 /// The services that a function meets, but the provider.
 pub struct Embedded {
-    /// A client of the embedded DynamoDB.
+    /// The embedded DynamoDB itself.
+    pub database: dynoxide::Database,
+    /// A client of it.
     pub dynamodb: Client,
     /// A client of the embedded queues.
     pub sqs: aws_sdk_sqs::Client,
@@ -28,6 +30,24 @@ pub struct Embedded {
     pub queues: Queues,
     /// Every call so far, such as `DynamoDB_20120810.BatchGetItem`, in order.
     pub calls: Calls,
+    _servers: [Server; 2],
+}
+
+/// A server in this process, which ends when this is dropped.
+#[derive(Debug)]
+pub struct Server(tokio::task::JoinHandle<()>);
+
+impl Server {
+    /// Runs it.
+    pub fn run(serve: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(serve))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Calls to AWS, as they went over the wire, and how many more may.
@@ -52,18 +72,26 @@ impl Embedded {
         let database = dynoxide::Database::memory().map_err(|error| anyhow::anyhow!("{error}"))?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let dynamodb_url = format!("http://{}", listener.local_addr()?);
-        tokio::spawn(dynoxide::server::serve_on(listener, database));
+        let tables = Server::run(dynoxide::server::serve_on(listener, database.clone()));
 
         let queues = Queues::default();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let sqs_url = format!("http://{}", listener.local_addr()?);
         let router = Router::new().route("/", post(Queues::answer)).with_state(queues.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let lanes = Server::run(async move { drop(axum::serve(listener, router).await) });
 
         let calls = Calls::default();
         let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk(&dynamodb_url)).interceptor(calls.clone()).build();
         let sqs = aws_sdk_sqs::config::Builder::from(&sdk(&sqs_url)).interceptor(calls.clone()).build();
-        let embedded = Self { dynamodb_url, dynamodb: Client::from_conf(dynamodb), sqs: aws_sdk_sqs::Client::from_conf(sqs), queues, calls };
+        let embedded = Self {
+            database,
+            dynamodb_url,
+            dynamodb: Client::from_conf(dynamodb),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs),
+            queues,
+            calls,
+            _servers: [tables, lanes],
+        };
         embedded.create_tables().await?;
         drop(embedded.calls.take());
         Ok(embedded)

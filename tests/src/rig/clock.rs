@@ -16,6 +16,12 @@ use jiff::{SignedDuration, Timestamp};
 #[derive(Debug, Clone)]
 pub struct Clock {
     ahead_seconds: Arc<AtomicI64>,
+    /// How others hear of it; `None` for a clock that nobody moves.
+    told: Option<Told>,
+}
+
+#[derive(Debug, Clone)]
+struct Told {
     file: PathBuf,
     library: PathBuf,
 }
@@ -23,9 +29,15 @@ pub struct Clock {
 impl Clock {
     /// One that is right, in `folder`.
     pub fn new(folder: &Path) -> anyhow::Result<Self> {
-        let clock = Self { ahead_seconds: Arc::default(), file: folder.join("clock"), library: library()? };
+        let clock = Self { ahead_seconds: Arc::default(), told: Some(Told { file: folder.join("clock"), library: library()? }) };
         clock.forward(SignedDuration::ZERO)?;
         Ok(clock)
+    }
+
+    /// The one on the wall.
+    #[must_use]
+    pub fn wall() -> Self {
+        Self { ahead_seconds: Arc::default(), told: None }
     }
 
     /// What time it is.
@@ -36,19 +48,21 @@ impl Clock {
 
     /// Moves it on by whole seconds.
     pub fn forward(&self, by: SignedDuration) -> anyhow::Result<()> {
+        let Told { file, .. } = self.told.as_ref().context("nobody moves the clock on the wall")?;
         let ahead = self.ahead_seconds.fetch_add(by.as_secs(), Ordering::AcqRel) + by.as_secs();
         // In one step: who reads it meanwhile sees the old difference or the new one.
-        let next = self.file.with_extension("next");
-        fs::write(&next, format!("+{ahead}"))?;
-        fs::rename(next, &self.file).context("the clock's file")
+        let next = file.with_extension("next");
+        fs::write(&next, format!("{ahead:+}"))?;
+        fs::rename(next, file).context("the clock's file")
     }
 
     /// What makes a process go by it. Its time-outs still take their time.
     #[must_use]
-    pub fn environment(&self) -> [(&'static str, String); 5] {
-        [
-            ("LD_PRELOAD", self.library.display().to_string()),
-            ("FAKETIME_TIMESTAMP_FILE", self.file.display().to_string()),
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let Some(Told { file, library }) = &self.told else { return Vec::new() };
+        vec![
+            ("LD_PRELOAD", library.display().to_string()),
+            ("FAKETIME_TIMESTAMP_FILE", file.display().to_string()),
             ("FAKETIME_NO_CACHE", "1".to_owned()),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
             ("TZ", "UTC".to_owned()),

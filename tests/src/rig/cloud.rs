@@ -8,7 +8,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use simulator::{Faults, Running, Sink};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use tokio::sync::{Mutex, mpsc};
 
 use super::{clock::Clock, sqs::Sqs};
@@ -28,7 +28,21 @@ pub struct Cloud {
     receipts: Arc<Mutex<mpsc::UnboundedReceiver<String>>>,
     replies: Arc<Mutex<mpsc::UnboundedReceiver<String>>>,
     http: reqwest::Client,
+    /// What DynamoDB's calls have used, while somebody wants to know.
+    meter: Arc<std::sync::Mutex<Option<Units>>>,
 }
+
+/// What DynamoDB charges for, as it says of each call: read and write units.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Units {
+    /// Of reading.
+    pub read: f64,
+    /// Of writing, indexes too.
+    pub write: f64,
+}
+
+/// The operations of DynamoDB that read.
+const READS: [&str; 5] = ["GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"];
 
 impl Cloud {
     /// An empty one, in which receipts come at once.
@@ -51,6 +65,7 @@ impl Cloud {
             receipts: Arc::new(Mutex::new(receipts_come)),
             replies: Arc::new(Mutex::new(replies_come)),
             http: reqwest::Client::builder().no_proxy().tcp_nodelay(true).build()?,
+            meter: Arc::default(),
         })
     }
 
@@ -63,7 +78,12 @@ impl Cloud {
     /// Makes a call; `None` if the connection breaks.
     pub async fn call(&self, target: &str, headers: &HeaderMap, body: Bytes, in_part: bool) -> Option<Response> {
         match target.split_once('.') {
-            Some((service, _)) if service.starts_with("DynamoDB") => self.forward(&self.database.dynamodb_url, headers, body).await,
+            Some((service, operation)) if service.starts_with("DynamoDB") => {
+                let is_metered = self.meter.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+                let body = if is_metered { asking_for_units(&body) } else { body };
+                let answer = self.forward(&self.database.dynamodb_url, headers, body).await?;
+                if is_metered { self.read_meter(operation, answer).await } else { Some(answer) }
+            }
             Some(("PinpointSMSVoiceV2", _)) => self.forward(&self.provider.url(), headers, body).await,
             Some(("AmazonSQS", operation)) => {
                 let request = serde_json::from_slice::<Value>(&body).unwrap_or_default();
@@ -79,6 +99,30 @@ impl Cloud {
             }
             _ => Some(StatusCode::NOT_FOUND.into_response()),
         }
+    }
+
+    /// Begins to count what DynamoDB charges for.
+    pub fn meter(&self) {
+        *self.meter.lock().unwrap_or_else(PoisonError::into_inner) = Some(Units::default());
+    }
+
+    /// What was used since [`Self::meter`], which this ends.
+    #[must_use]
+    pub fn used(&self) -> Units {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
+    async fn read_meter(&self, operation: &str, answer: Response) -> Option<Response> {
+        let (parts, body) = answer.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.ok()?;
+        let said = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
+        let consumed = &said["ConsumedCapacity"];
+        let tables = consumed.as_array().map_or(std::slice::from_ref(consumed), Vec::as_slice);
+        let units = tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum::<f64>();
+        if let Some(meter) = self.meter.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            *(if READS.contains(&operation) { &mut meter.read } else { &mut meter.write }) += units;
+        }
+        Some(Response::from_parts(parts, Body::from(bytes)))
     }
 
     async fn forward(&self, url: &str, headers: &HeaderMap, body: Bytes) -> Option<Response> {
@@ -117,4 +161,13 @@ impl Cloud {
         }
         delivered
     }
+}
+
+/// The request, with a wish to be told what it uses: the SDK does not notice that there is more in the answer.
+fn asking_for_units(body: &Bytes) -> Bytes {
+    let mut request = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    if request.is_object() {
+        request["ReturnConsumedCapacity"] = "TOTAL".into();
+    }
+    Bytes::from(request.to_string())
 }

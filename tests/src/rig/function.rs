@@ -1,9 +1,10 @@
 //! A function's real binary, as `sam build` made it, kept by a Lambda runtime API of our own until it answers or dies.
 
 use std::{
+    path::{Path, PathBuf},
     process::Stdio,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -16,11 +17,12 @@ use axum::{
 };
 use jiff::SignedDuration;
 use serde_json::Value;
+use simulator::line::Exchange;
 use tokio::{
     io::AsyncReadExt,
     net::TcpListener,
-    process::Child,
-    sync::{Mutex as AsyncMutex, mpsc},
+    process::{Child, Command},
+    sync::{Mutex as AsyncMutex, mpsc, watch},
 };
 
 use super::{
@@ -28,6 +30,7 @@ use super::{
     cloud::Cloud,
     wire::{Hand, Wire},
 };
+use crate::embedded::Server;
 
 /// A process of a function.
 pub struct Function {
@@ -37,6 +40,17 @@ pub struct Function {
     wire: Wire,
     log: Arc<Mutex<String>>,
     time_out: Duration,
+    started: Instant,
+    moments: watch::Receiver<Moments>,
+    _servers: [Server; 2],
+}
+
+/// When a process asked for its first event; and when it was given its last one, and answered.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Moments {
+    asked: Option<Instant>,
+    given: Option<Instant>,
+    answered: Option<Instant>,
 }
 
 /// What an invocation came to.
@@ -57,20 +71,35 @@ struct Runtime {
     wire: Wire,
     clock: Clock,
     time_out: SignedDuration,
+    moments: Arc<watch::Sender<Moments>>,
 }
 
 impl Function {
     /// Starts the binary of `name`, whose every call goes by `hand`.
     pub async fn start(name: &'static str, environment: &[(String, String)], cloud: &Cloud, hand: Hand, time_out: Duration) -> anyhow::Result<Self> {
-        let (wire, aws) = Wire::to(cloud.clone(), name, hand).await?;
+        Self::launch(Command::new(binary(name)), name, environment, cloud, hand, time_out).await
+    }
+
+    /// Starts `command` in the place of the binary of `name`.
+    pub async fn launch(
+        mut command: Command,
+        name: &'static str,
+        environment: &[(String, String)],
+        cloud: &Cloud,
+        hand: Hand,
+        time_out: Duration,
+    ) -> anyhow::Result<Self> {
+        let (wire, aws, calls) = Wire::to(cloud.clone(), name, hand).await?;
         let (events, events_come) = mpsc::unbounded_channel();
         let (answer, answers) = mpsc::unbounded_channel();
+        let (moments, moments_come) = watch::channel(Moments::default());
         let runtime = Runtime {
             events: Arc::new(AsyncMutex::new(events_come)),
             answers: answer,
             wire: wire.clone(),
             clock: cloud.clock.clone(),
             time_out: SignedDuration::try_from(time_out)?,
+            moments: Arc::new(moments),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let runtime_api = listener.local_addr()?.to_string();
@@ -80,9 +109,10 @@ impl Function {
             .route("/2018-06-01/runtime/invocation/{id}/error", post(failed))
             .route("/2018-06-01/runtime/init/error", post(failed))
             .with_state(runtime);
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let server = Server::run(async move { drop(axum::serve(Exchange(listener), router).await) });
 
-        let mut child = tokio::process::Command::new(binary(name))
+        let started = Instant::now();
+        let mut child = command
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .envs(cloud.clock.environment())
@@ -94,7 +124,7 @@ impl Function {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("the {name}'s binary does not start: is it built?"))?;
+            .with_context(|| format!("the {name} does not start: is it built?"))?;
         let log = Arc::new(Mutex::new(String::new()));
         if let Some(mut stdout) = child.stdout.take() {
             let kept = log.clone();
@@ -105,7 +135,33 @@ impl Function {
                 }
             });
         }
-        Ok(Self { child, events, answers, wire, log, time_out })
+        Ok(Self { child, events, answers, wire, log, time_out, started, moments: moments_come, _servers: [server, calls] })
+    }
+
+    /// Its process id, while it lives.
+    #[must_use]
+    pub fn process(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Waits until it asks for its first event; answers how long after its start that was.
+    pub async fn ready(&mut self) -> anyhow::Result<Duration> {
+        let asked = tokio::time::timeout(self.time_out, self.moments.wait_for(|moments| moments.asked.is_some()));
+        let asked = asked.await.context("it never asks for an event")??.asked.context("it asked at no time")?;
+        Ok(asked - self.started)
+    }
+
+    /// How long the last event took it, from the moment it was given it.
+    #[must_use]
+    pub fn took(&self) -> Option<Duration> {
+        let moments = *self.moments.borrow();
+        moments.answered?.checked_duration_since(moments.given?)
+    }
+
+    /// How long after its start it last answered.
+    #[must_use]
+    pub fn answered_after(&self) -> Option<Duration> {
+        Some(self.moments.borrow().answered? - self.started)
     }
 
     /// Invokes it. A process that dies is dead for good.
@@ -133,10 +189,11 @@ impl Function {
     }
 }
 
-/// Where the binary of a function is.
+/// Where the binary of a function is: in the folder `FUNCTIONS`, or where `sam build` puts it.
 #[must_use]
-pub fn binary(name: &str) -> String {
-    format!("{}/../.aws-sam/build/{}/bootstrap", env!("CARGO_MANIFEST_DIR"), logical_id(name))
+pub fn binary(name: &str) -> PathBuf {
+    let built = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.aws-sam/build");
+    std::env::var_os("FUNCTIONS").map_or_else(built, PathBuf::from).join(logical_id(name)).join("bootstrap")
 }
 
 /// What the template calls a function.
@@ -146,11 +203,13 @@ pub fn logical_id(name: &str) -> String {
 }
 
 async fn next(State(runtime): State<Runtime>) -> ([(HeaderName, String); 3], Json<Value>) {
+    runtime.moments.send_modify(|moments| drop(moments.asked.get_or_insert_with(Instant::now)));
     let event = runtime.events.lock().await.recv().await;
     if event.is_none() {
         std::future::pending::<()>().await;
     }
     let deadline = runtime.clock.now() + runtime.time_out;
+    runtime.moments.send_modify(|moments| moments.given = Some(Instant::now()));
     let headers = [
         (HeaderName::from_static("lambda-runtime-aws-request-id"), "1".to_owned()),
         (HeaderName::from_static("lambda-runtime-deadline-ms"), deadline.as_millisecond().to_string()),
@@ -169,6 +228,7 @@ async fn failed(State(runtime): State<Runtime>, body: Bytes) -> StatusCode {
 }
 
 fn answered(runtime: &Runtime, answer: Result<Value, String>) -> StatusCode {
+    runtime.moments.send_modify(|moments| moments.answered = Some(Instant::now()));
     if runtime.wire.hears_answer() {
         drop(runtime.answers.send(answer));
     }

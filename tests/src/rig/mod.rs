@@ -6,6 +6,7 @@ pub mod clock;
 pub mod cloud;
 pub mod crash;
 pub mod function;
+pub mod samples;
 pub mod sqs;
 pub mod storm;
 pub mod wire;

@@ -18,6 +18,7 @@ use simulator::line::{Exchange, Scissors};
 use tokio::net::TcpListener;
 
 use super::cloud::Cloud;
+use crate::embedded::Server;
 
 /// A call, before it is made.
 #[derive(Debug)]
@@ -75,14 +76,14 @@ enum Life {
 }
 
 impl Wire {
-    /// The wire of `function` to `cloud`; answers with where it listens, too.
-    pub async fn to(cloud: Cloud, function: &'static str, hand: Hand) -> anyhow::Result<(Self, SocketAddr)> {
+    /// The wire of `function` to `cloud`; answers with where it listens, and with what has to be kept for as long.
+    pub async fn to(cloud: Cloud, function: &'static str, hand: Hand) -> anyhow::Result<(Self, SocketAddr, Server)> {
         let wire = Self { function, cloud, hand, state: Arc::new(Mutex::new(Life::Alive)), died: Arc::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let service = Router::new().fallback(answer).with_state(wire.clone()).into_make_service_with_connect_info::<Scissors>();
-        tokio::spawn(async move { axum::serve(Exchange(listener), service).await });
-        Ok((wire, address))
+        let server = Server::run(async move { drop(axum::serve(Exchange(listener), service).await) });
+        Ok((wire, address, server))
     }
 
     /// Waits until it is time for the process to die.

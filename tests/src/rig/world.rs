@@ -80,9 +80,13 @@ impl Broken {
 }
 
 impl World {
-    /// A new one. `settings` are for all functions, and win over what the template says.
+    /// A new one, whose clock can be moved. `settings` are for all functions, and win over what the template says.
     pub async fn new(folder: &Path, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
-        let clock = Clock::new(folder)?;
+        Self::by(Clock::new(folder)?, settings).await
+    }
+
+    /// A new one that goes by `clock`.
+    pub async fn by(clock: Clock, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let cloud = Cloud::start(clock).await?;
         let template = crate::template::parse(&std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml"))?)?;
         let mut environments = BTreeMap::new();
@@ -127,6 +131,12 @@ impl World {
         use sms::stores::{Comparison, Comparisons, Stage};
         let comparison = Comparison { revision: 1, begun_at: self.now(), stage: Stage::Done, only_theirs: 0, only_ours: 0 };
         Comparisons::new(self.cloud.database.dynamodb.clone(), "LimitsTable".into()).write(&comparison).await.map(drop)
+    }
+
+    /// What `function` is told: the names and values of its environment.
+    #[must_use]
+    pub fn environment(&self, function: &str) -> &[(String, String)] {
+        self.environments.get(function).map_or(&[], Vec::as_slice)
     }
 
     /// Starts a process of `function`.

@@ -1,0 +1,130 @@
+//! Rows and records as earlier versions wrote them, and a life that goes on from there.
+//!
+//! `UPDATE_SAMPLES=<name>` makes the test write a new one, `tests/samples/<name>.json`. None is ever changed: it stands for what is in production.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use anyhow::Context;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    sqs::DEAD,
+    wire::{Call, Fate, Hand},
+    world::World,
+};
+use crate::stack::Published;
+
+/// All that a stack holds at a moment.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Sample {
+    /// When.
+    pub at: Timestamp,
+    /// The items of each table, as DynamoDB writes JSON.
+    pub tables: BTreeMap<String, Vec<Value>>,
+    /// The bodies in each queue.
+    pub queues: BTreeMap<String, Vec<String>>,
+}
+
+/// Where samples are kept.
+#[must_use]
+pub fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("samples")
+}
+
+impl Sample {
+    /// All that is in `world`.
+    pub fn of(world: &World) -> anyhow::Result<Self> {
+        let database = &world.cloud.database.database;
+        let known = database.list_tables(serde_json::from_value(json!({}))?).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let mut tables = BTreeMap::new();
+        for table in known.table_names {
+            let found = database.scan(serde_json::from_value(json!({"TableName": table}))?).map_err(|error| anyhow::anyhow!("{error}"))?;
+            tables.insert(table, found.items.unwrap_or_default().into_iter().map(serde_json::to_value).collect::<Result<_, _>>()?);
+        }
+        let names = world.feeds.iter().map(|(_, polling)| polling.queue).chain([DEAD]);
+        let queues = names.map(|name| (name.to_owned(), world.cloud.sqs.all(name).into_iter().map(|message| message.body).collect())).collect();
+        Ok(Self { at: world.now(), tables, queues })
+    }
+
+    /// Puts all of it into an empty `world`, and turns its clock back to then.
+    pub fn put_into(&self, world: &World) -> anyhow::Result<()> {
+        world.cloud.clock.forward(self.at.duration_since(world.now()))?;
+        for (table, items) in &self.tables {
+            let items = items.iter().cloned().map(serde_json::from_value).collect::<Result<Vec<_>, _>>()?;
+            let put = world.cloud.database.database.import_items(table, items, dynoxide::ImportOptions::default());
+            put.map_err(|error| anyhow::anyhow!("{table}: {error}"))?;
+        }
+        for (queue, bodies) in &self.queues {
+            for body in bodies {
+                world.cloud.sqs.put(queue, body, Value::Null, world.now());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The samples that there are, by name.
+pub fn all() -> anyhow::Result<Vec<(String, Sample)>> {
+    let mut samples = Vec::new();
+    for entry in std::fs::read_dir(folder())? {
+        let path = entry?.path();
+        let name = path.file_stem().context("a sample without a name")?.to_string_lossy().into_owned();
+        samples.push((name, serde_json::from_slice(&std::fs::read(&path)?).with_context(|| path.display().to_string())?));
+    }
+    Ok(samples)
+}
+
+/// Lives until everything that a version writes is there at once: a text in every status, a record of every shape in every queue.
+pub async fn live(world: &World) -> anyhow::Result<()> {
+    let gentle: Hand = std::sync::Arc::new(|_: &Call<'_>| Fate::Pass);
+    world.compared().await?;
+    for n in 0..8 {
+        world.person(&format!("u{n}"), &phone(n)).await?;
+    }
+    // Sent, delivered, undelivered, refused, unanswered, suppressed.
+    for user in ["u0", "nobody"] {
+        world.publish(&Published::sample("battle_result", user)?);
+    }
+    for (user, number) in [("lost", "+15005550015"), ("refused", "+15005550401"), ("unanswered", "+15005550900")] {
+        world.person(user, number).await?;
+        world.publish(&Published::sample("streak_alert", user)?);
+    }
+    world.publish(&Published::sample("phone_verification", "u1")?.with("phone", phone(1)));
+    world.pump(&gentle).await?;
+    // A sender that dies with the text in its hands.
+    world.publish(&Published::sample("security_alert", "u2")?);
+    world.run_fed("producer", &gentle).await?;
+    let dies: Hand = std::sync::Arc::new(|call: &Call<'_>| if call.service == "PinpointSMSVoiceV2" { Fate::DiesBefore } else { Fate::Pass });
+    world.run_fed("sender", &dies).await?;
+    // Texts in their lanes, receipts and replies on their way, orders, events that nobody has read.
+    world.publish(&Published::sample("direct_message", "u3")?);
+    world.run_fed("producer", &gentle).await?;
+    world.run_fed("sender", &gentle).await?;
+    for kind in ["battle_invitation", "achievement_unlock", "security_alert"] {
+        world.publish(&Published::sample(kind, "u4")?);
+    }
+    world.publish(&Published::sample("phone_verification", "u5")?.with("phone", phone(5)));
+    world.run_fed("producer", &gentle).await?;
+    for (n, words) in [(6, "HELP"), (7, "Please stop texting me")] {
+        world.cloud.provider.simulator.person_texts(&phone(n).parse()?, words).await?;
+    }
+    world.publish(&Published::sample("battle_reminder", "u0")?);
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    world.cloud.deliver(|| false).await;
+    let orders = [
+        json!({"blocked": {"phone": phone(6), "reason": "Phone has blocked SMS", "at": sms::moment::text(world.now())}}),
+        json!({"confirmed": {"phone": phone(7)}}),
+        json!({"missing": {"phone": phone(7)}}),
+        json!({"asked": {"phone": phone(6), "at": sms::moment::text(world.now())}}),
+    ];
+    for order in orders {
+        world.cloud.sqs.put("InboundQueue", &order.to_string(), Value::Null, world.now());
+    }
+    Ok(())
+}
+
+fn phone(n: usize) -> String {
+    format!("+1312558{n:04}")
+}
