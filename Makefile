@@ -9,7 +9,7 @@ TYPE ?= battle_invitation
 dry_run = $(if $(filter-out 0,$(DRY_RUN)),--dry-run)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt deploy redrive ring doors crash storm fuzz send-test consent-proof bench-lanes schemas deny deny-advisories clean
+.PHONY: help run test check fmt deploy redrive ring doors crash storm fuzz send-test consent-proof bench bench-lanes schemas deny deny-advisories sbom clean
 
 help: ## what there is to make
 	@echo "make …"
@@ -74,14 +74,24 @@ bench-lanes: ## how long codes take while 2,000 bulk texts wait at three parts a
 	$(call tools_for,rust cloud sam)
 	@SEED_PEOPLE=2000 PARTS_PER_SECOND=3 $(cloud) local/stack.py test -- $(cloud) bench/lanes.py
 
+bench: ## measure the release binaries against the Python baseline (QUICK=1; SENDER=another binary in the sender's place)
+	$(call tools_for,rust cloud sam bench report)
+	@$(cloud) bench/run.py $(if $(filter-out 0,$(QUICK)),--quick) $(if $(SENDER),--sender="$(SENDER)")
+
 schemas: ## write events/schemas/ anew from the Rust types
 	UPDATE_SCHEMAS=1 cargo test -p sms --test events schemas
 
 deny: ## licences, bans and sources of the dependencies
-	cargo deny check licenses bans sources
+	$(call tools_for,deny)
+	@.venv/cargo/bin/cargo-deny --workspace check licenses bans sources
 
 deny-advisories: ## known vulnerabilities of the dependencies (fetches the advisory database)
-	cargo deny check advisories
+	$(call tools_for,deny)
+	@.venv/cargo/bin/cargo-deny --workspace check advisories
+
+sbom: ## write target/sbom/<function>.cdx.json: what is in each function's binary (CycloneDX)
+	$(call tools_for,cyclonedx)
+	@$(PYTHON) -B local/sbom.py
 
 clean: ## forget everything that was built or installed here
 	rm -rf target .aws-sam .local .venv

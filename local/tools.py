@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST_PYTHON = (3, 10)
 AXE = "axe-core@4.14.1"
+CARGO_TOOLS = {"deny": "cargo-deny@0.20.2", "cyclonedx": "cargo-cyclonedx@0.5.9"}
 
 
 def fail(sentence):
@@ -107,9 +108,23 @@ def axe():
     stamp.write_text(AXE)
 
 
+def cargo_tool(name):
+    """A tool of cargo's, compiled into .venv/cargo."""
+    rust()
+    place = ROOT / ".venv" / "cargo"
+    wanted = CARGO_TOOLS[name]
+    stamp = place / "made-from-{}".format(name)
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print("compiling {} (minutes, once)".format(wanted), flush=True)
+    command = ["cargo", "install", "--quiet", "--locked", "--root", str(place), wanted]
+    quietly(command, "{} could not be compiled".format(wanted))
+    stamp.write_text(wanted)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("needs", nargs="+", choices=["rust", "cloud", "sam", "openapi", "browser", "axe", "clock"])
+    parser.add_argument("needs", nargs="+", choices=["rust", "cloud", "sam", "openapi", "bench", "report", "browser", "axe", "clock", "deny", "cyclonedx"])
     for need in parser.parse_args().needs:
         if need == "rust":
             rust()
@@ -119,6 +134,8 @@ def main():
             axe()
         elif need == "clock":
             clock()
+        elif need in CARGO_TOOLS:
+            cargo_tool(need)
         else:
             environment(need)
 
