@@ -1,4 +1,4 @@
-//! The HTTP API of the deployed stack, as its callers see it: a backend that signs its calls, a person with a token, or nobody.
+//! The HTTP API of the deployed stack, as its callers see it: a backend that signs its calls, a person with a token, or nobody. And AWS's own, without an SDK.
 
 use std::time::SystemTime;
 
@@ -30,8 +30,15 @@ use crate::stack::Stack;
 pub struct Caller {
     http: reqwest::Client,
     base: String,
-    signs: bool,
+    signs: Option<Signer>,
     headers: Vec<(String, String)>,
+}
+
+/// With what a call is signed, and for which service.
+#[derive(Debug, Clone)]
+struct Signer {
+    keys: Credentials,
+    service: &'static str,
 }
 
 /// What came back.
@@ -49,13 +56,25 @@ impl Caller {
     /// Who does not say who they are.
     #[must_use]
     pub fn nobody(stack: &Stack) -> Self {
-        Self { http: stack.http.clone(), base: stack.output("ApiUrl").to_owned(), signs: false, headers: Vec::new() }
+        Self { http: stack.http.clone(), base: stack.output("ApiUrl").to_owned(), signs: None, headers: Vec::new() }
     }
 
     /// A backend with the keys of the emulator's account.
     #[must_use]
     pub fn backend(stack: &Stack) -> Self {
-        Self { signs: true, ..Self::nobody(stack) }
+        Self::with_keys(stack, &account_keys())
+    }
+
+    /// A backend with these keys.
+    #[must_use]
+    pub fn with_keys(stack: &Stack, keys: &Credentials) -> Self {
+        Self { signs: Some(Signer { keys: keys.clone(), service: "execute-api" }), ..Self::nobody(stack) }
+    }
+
+    /// Somebody with these keys who calls a service of AWS itself, such as `iam`: for what no SDK is here for, and for calls that an SDK would not send.
+    #[must_use]
+    pub fn of_aws(stack: &Stack, service: &'static str, keys: &Credentials) -> Self {
+        Self { base: stack.aws.clone(), signs: Some(Signer { keys: keys.clone(), service }), ..Self::nobody(stack) }
     }
 
     /// Somebody with this token, whatever it is.
@@ -67,7 +86,7 @@ impl Caller {
     /// The person `user`, with a token that this backend gets for them.
     pub async fn person(&self, user: &str) -> anyhow::Result<Self> {
         let token = self.token(user, &json!({})).await?;
-        Ok(Self { signs: false, headers: Vec::new(), ..self.clone() }.with("authorization", &format!("Bearer {token}")))
+        Ok(Self { signs: None, headers: Vec::new(), ..self.clone() }.with("authorization", &format!("Bearer {token}")))
     }
 
     /// A token for `user`, asked for by `request`, such as `{"expiresIn": 60, "scope": "read"}`.
@@ -111,8 +130,8 @@ impl Caller {
         if !body.is_empty() {
             headers.push(("content-type".to_owned(), "application/json".to_owned()));
         }
-        if self.signs {
-            headers.extend(signature(method, &url, &body)?);
+        if let Some(signer) = &self.signs {
+            headers.extend(signer.signature(method, &url, &headers, &body)?);
         }
         let request = self.http.request(method.parse()?, &url).body(body);
         let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
@@ -136,21 +155,47 @@ impl Answer {
     pub fn problem(&self) -> &str {
         self.body["type"].as_str().and_then(|uri| uri.rsplit('/').next()).unwrap_or_default()
     }
+
+    /// What AWS calls the error, such as `AccessDenied`; empty if this is none.
+    #[must_use]
+    pub fn error(&self) -> &str {
+        if self.status < 400 {
+            return "";
+        }
+        let named = self.body["__type"].as_str().or_else(|| self.element("Code")).unwrap_or("an error without a name");
+        named.rsplit('#').next().unwrap_or(named)
+    }
+
+    /// What is in the first element `name` of an XML body.
+    #[must_use]
+    pub fn element(&self, name: &str) -> Option<&str> {
+        let (_, rest) = self.body.as_str()?.split_once(&format!("<{name}>"))?;
+        rest.split('<').next()
+    }
 }
 
-/// The headers that sign a call (`SigV4`).
-fn signature(method: &str, url: &str, body: &str) -> anyhow::Result<Vec<(String, String)>> {
-    let identity = Credentials::new("test", "test", None, None, "test").into();
-    let params = SigningParams::builder()
-        .identity(&identity)
-        .region("us-east-1")
-        .name("execute-api")
-        .time(SystemTime::now())
-        .settings(SigningSettings::default())
-        .build()?
-        .into();
-    // The host goes into the signature by the URL.
-    let request = SignableRequest::new(method, url, std::iter::empty(), SignableBody::Bytes(body.as_bytes()))?;
-    let (instructions, _) = sign(request, &params)?.into_parts();
-    Ok(instructions.into_parts().0.into_iter().map(|header| (header.name().to_owned(), header.value().to_owned())).collect())
+/// The keys of the emulator's account, which may do anything.
+#[must_use]
+pub fn account_keys() -> Credentials {
+    Credentials::new("test", "test", None, None, "test")
+}
+
+impl Signer {
+    /// The headers that sign a call (`SigV4`).
+    fn signature(&self, method: &str, url: &str, headers: &[(String, String)], body: &str) -> anyhow::Result<Vec<(String, String)>> {
+        let identity = self.keys.clone().into();
+        let params = SigningParams::builder()
+            .identity(&identity)
+            .region("us-east-1")
+            .name(self.service)
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()?
+            .into();
+        // The host goes into the signature by the URL.
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let request = SignableRequest::new(method, url, headers, SignableBody::Bytes(body.as_bytes()))?;
+        let (instructions, _) = sign(request, &params)?.into_parts();
+        Ok(instructions.into_parts().0.into_iter().map(|header| (header.name().to_owned(), header.value().to_owned())).collect())
+    }
 }
