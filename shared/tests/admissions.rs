@@ -1,11 +1,10 @@
 //! Admissions on an embedded DynamoDB: whatever happens at the same time or half-way, no cap and no budget is passed, and the books come out even.
 
-use std::collections::BTreeMap;
+#[path = "admissions/rush.rs"]
+mod rush;
 
-use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use journeys::embedded::Embedded;
-use proptest::prelude::*;
 use serde_json::Value;
 use sms::{
     budget::Budget,
@@ -323,8 +322,6 @@ async fn a_repeat_reserves_nothing_and_one_bad_record_keeps_nobody_waiting() {
     assert_eq!(stage.committed().await, committed * 3);
 }
 
-const PEOPLE: usize = 120;
-
 #[tokio::test]
 async fn what_is_refused_at_the_last_moment_reserves_nothing() {
     let stage = Stage::set(rules()).await;
@@ -335,88 +332,4 @@ async fn what_is_refused_at_the_last_moment_reserves_nothing() {
     let admitted = stage.admissions.admit(&[wish], &stage.rules, now(), refuse).await.remove(0).expect("admitted");
     assert_eq!((admitted.row().status, &admitted.row().reserved), (Status::Suppressed, &None));
     assert_eq!(stage.embedded.scan("LimitsTable").await.expect("scan"), Vec::<Value>::new());
-}
-
-/// What becomes of an admitted text.
-#[derive(Debug, Clone, Copy)]
-enum Fate {
-    Waits,
-    Fails,
-    /// As `Fails`, but the sender dies before it comes to the books, and the job comes again later.
-    FailsUnsettled,
-    Arrives(i64),
-}
-
-fn fate() -> impl Strategy<Value = Fate> {
-    prop_oneof![Just(Fate::Waits), Just(Fate::Fails), Just(Fate::FailsUnsettled), (0_i64..1000).prop_map(Fate::Arrives)]
-}
-
-/// Batches of a queue that brings some of them twice: a thousand wishes, eight batches at any time, for few enough people that they meet.
-async fn rush(fates: &[Fate], people: &[usize]) {
-    let mut rules = rules();
-    rules.caps = Caps { per_day: 5, same_per_hour: 20, any_per_hour: 100 };
-    rules.budget.monthly = MicroUsd(400_000);
-    let stage = Stage::set(rules).await;
-    let persons = (0..PEOPLE).map(person).collect::<Vec<_>>();
-    let events = people.iter().enumerate().map(|(n, person)| (invitation(&n.to_string(), &persons[*person]), &persons[*person], fates[n]));
-    let events = events.collect::<Vec<_>>();
-    let live = async |chunk: &[(Event, &Recipient, Fate)]| {
-        let wanted = chunk.iter().map(|(event, person, _)| (event, *person)).collect::<Vec<_>>();
-        for (admitted, (_, _, fate)) in stage.admit_at(now(), &wanted).await.iter().zip(chunk) {
-            let Admitted::New(row) = admitted else { continue };
-            if row.status != Status::Pending {
-                continue;
-            }
-            let row = match fate {
-                Fate::Waits => continue,
-                Fate::Fails => stage.after(row, &[Change::Claimed, Change::Refused], None).await,
-                Fate::FailsUnsettled => {
-                    stage.after(row, &[Change::Claimed, Change::Refused], None).await;
-                    continue;
-                }
-                Fate::Arrives(price) => stage.after(row, &[Change::Claimed, Change::Accepted, Change::Arrived], Some(*price)).await,
-            };
-            let (once, again) = tokio::join!(stage.admissions.settle(&row, now()), stage.admissions.settle(&row, now()));
-            once.and(again).expect("settle");
-        }
-        // No price here is above its estimate, so that not even settling may pass the ceiling.
-        assert!(stage.committed().await <= 320_000);
-    };
-    let chunks = events.chunks(10).chain(events.chunks(70).map(|chunk| &chunk[..10]));
-    futures::stream::iter(chunks.map(live)).buffer_unordered(8).collect::<()>().await;
-
-    let mut rows = Vec::new();
-    for (event, ..) in &events {
-        let id = event.message_id();
-        let row = stage.messages.get(id).await.expect("get").expect("row");
-        stage.admissions.settle(&row, now()).await.expect("settle");
-        rows.push(stage.messages.get(id).await.expect("get").expect("row"));
-    }
-    let real = rows.iter().filter_map(|row| row.settled).map(|price| price.0).sum::<i64>();
-    let waiting = rows.iter().filter(|row| row.settled.is_none()).filter_map(|row| row.reserved.as_ref()).map(|reserved| reserved.amount.0);
-    assert_eq!(stage.committed().await, real + waiting.sum::<i64>());
-    assert_eq!(stage.limit("budget/2026-11").await["settled"].as_i64().unwrap_or_default(), real);
-    let mut days = BTreeMap::<String, usize>::new();
-    for row in rows.iter().filter(|row| matches!(row.status, Status::Pending | Status::Delivered)) {
-        *days.entry(format!("day/2026-11-23/{}", row.user_id.as_ref().expect("user"))).or_default() += 1;
-    }
-    for person in &persons {
-        let key = format!("day/2026-11-23/{}", person.user_id);
-        let counted = stage.limit(&key).await["ids"].as_array().map_or(0, Vec::len);
-        assert_eq!(counted, days.get(&key).copied().unwrap_or_default(), "{key}");
-        assert!(counted <= 5, "{key}");
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 1, max_shrink_iters: 0, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_thousand_wishes_at_once_pass_no_cap_and_no_budget_and_the_books_come_out_even(
-        fates in prop::collection::vec(fate(), 1000),
-        people in prop::collection::vec(0..PEOPLE, 1000),
-    ) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
-        runtime.block_on(rush(&fates, &people));
-    }
 }

@@ -36,7 +36,7 @@ struct Figures {
     minutes: Vec<BTreeMap<String, u32>>,
     /// The same texts by their type.
     types: BTreeMap<String, BTreeMap<String, u32>>,
-    /// For how many seconds the oldest text of each lane has been waiting.
+    /// For how many seconds the text of each lane has been waiting there that waits the longest.
     waits: BTreeMap<String, i64>,
     parts: u32,
     codes: Codes,
@@ -78,10 +78,23 @@ struct Codes {
 struct Text {
     status: String,
     r#type: String,
-    lane: String,
     created_at: Timestamp,
     #[serde(default)]
     parts: u32,
+}
+
+/// What is looked at of the row of a text that waits in its lane.
+#[derive(Debug, Deserialize)]
+struct Waiting {
+    lane: String,
+    /// How it came to its status, oldest first.
+    changes: Vec<Entered>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Entered {
+    status: String,
+    at: Timestamp,
 }
 
 /// What is looked at of a month's row.
@@ -110,13 +123,14 @@ async fn figures(State(simulator): State<Simulator>) -> Result<Json<Figures>, Pr
     let queues = configured(console.queues.as_ref(), "URGENT_QUEUE_URL")?;
     let now = Timestamp::now();
     let verifications = configured(console.verifications.as_ref(), "VERIFICATIONS_TABLE")?;
-    let all = Box::pin(futures::future::join4(texts(messages, now), month(limits, now), depths(queues), codes(verifications, now))).await;
-    let all = async || Ok::<_, anyhow::Error>((all.0?, all.1?, all.2?, all.3?));
-    let (texts, month, queues, codes) = all().await.map_err(|error| Problem::bad_gateway(&error))?;
+    let read = futures::future::join5(texts(messages, now), waiting(messages), month(limits, now), depths(queues), codes(verifications, now));
+    let read = Box::pin(read).await;
+    let all = async || Ok::<_, anyhow::Error>((read.0?, read.1?, read.2?, read.3?, read.4?));
+    let (texts, waiting, month, queues, codes) = all().await.map_err(|error| Problem::bad_gateway(&error))?;
     Ok(Json(Figures {
         minutes: by_minute(&texts, now),
         types: by_type(&texts),
-        waits: waits(&texts, now),
+        waits: waits(&waiting, now),
         parts: texts.iter().filter(|text| left(text)).map(|text| text.parts).sum(),
         codes,
         throttled: simulator.stats().rejected.get("ThrottlingException").copied().unwrap_or_default(),
@@ -127,7 +141,12 @@ async fn figures(State(simulator): State<Simulator>) -> Result<Json<Figures>, Pr
 
 /// The texts of the last hour.
 async fn texts(table: &Table, now: Timestamp) -> anyhow::Result<Vec<Text>> {
-    latest(table, &["status", "type", "lane", "created_at", "parts"], now).await
+    latest(table, &["status", "type", "created_at", "parts"], now).await
+}
+
+/// The texts that wait in a lane now, whenever they were asked for.
+async fn waiting(table: &Table) -> anyhow::Result<Vec<Waiting>> {
+    scan(table, &["status", "lane", "changes"], "#status = :pending", (":pending", "pending".to_owned())).await
 }
 
 /// A code that was said several times is one.
@@ -145,13 +164,18 @@ async fn codes(table: &Table, now: Timestamp) -> anyhow::Result<Codes> {
 /// Some attributes of the rows of the last hour.
 async fn latest<T: DeserializeOwned>(table: &Table, attributes: &[&str], now: Timestamp) -> anyhow::Result<Vec<T>> {
     let since = now - SignedDuration::from_mins(i64::try_from(MINUTES)?);
+    scan(table, attributes, "created_at >= :since", (":since", format!("{since:.3}"))).await
+}
+
+/// Some attributes of the rows that `filter` lets through, in which one name stands for a value.
+async fn scan<T: DeserializeOwned>(table: &Table, attributes: &[&str], filter: &str, (name, value): (&str, String)) -> anyhow::Result<Vec<T>> {
     let names = attributes.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect::<HashMap<_, _>>();
     let (mut rows, mut start) = (Vec::new(), None);
     loop {
         let page = table.client.scan().table_name(&table.name).set_exclusive_start_key(start);
-        let page = page.filter_expression("created_at >= :since").projection_expression(names.keys().cloned().collect::<Vec<_>>().join(", "));
+        let page = page.filter_expression(filter).projection_expression(names.keys().cloned().collect::<Vec<_>>().join(", "));
         let page = page.set_expression_attribute_names(Some(names.clone()));
-        let page = page.expression_attribute_values(":since", AttributeValue::S(format!("{since:.3}"))).send().await;
+        let page = page.expression_attribute_values(name, AttributeValue::S(value.clone())).send().await;
         let page = page.with_context(|| format!("{} cannot be read", table.name))?;
         for item in page.items.into_iter().flatten() {
             rows.push(from_item(item)?);
@@ -210,11 +234,13 @@ fn by_type(texts: &[Text]) -> BTreeMap<String, BTreeMap<String, u32>> {
     types
 }
 
-fn waits(texts: &[Text], now: Timestamp) -> BTreeMap<String, i64> {
+/// From the moment on in which each came to its lane: one that was held until the morning did not wait there all night.
+fn waits(waiting: &[Waiting], now: Timestamp) -> BTreeMap<String, i64> {
     let mut waits = BTreeMap::from([("bulk".to_owned(), 0), ("urgent".to_owned(), 0)]);
-    for text in texts.iter().filter(|text| text.status == "pending") {
+    for text in waiting {
+        let Some(since) = text.changes.iter().rfind(|change| change.status == "pending") else { continue };
         let wait = waits.entry(text.lane.clone()).or_default();
-        *wait = (*wait).max(now.duration_since(text.created_at).as_secs());
+        *wait = (*wait).max(now.duration_since(since.at).as_secs());
     }
     waits
 }
@@ -233,14 +259,14 @@ fn spend(month: &Month, budget: i64, now: Timestamp) -> Spend {
 mod tests {
     use jiff::Timestamp;
 
-    use super::{MINUTES, Month, Spend, Text, by_minute, by_type, spend, waits};
+    use super::{Entered, MINUTES, Month, Spend, Text, Waiting, by_minute, by_type, spend, waits};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
     }
 
     fn text(created_at: &str, status: &str) -> Text {
-        Text { status: status.into(), r#type: "streak_alert".into(), lane: "bulk".into(), created_at: at(created_at), parts: 1 }
+        Text { status: status.into(), r#type: "streak_alert".into(), created_at: at(created_at), parts: 1 }
     }
 
     #[test]
@@ -259,11 +285,29 @@ mod tests {
         assert_eq!(minutes.iter().flat_map(|minute| minute.values()).sum::<u32>(), 4);
     }
 
+    fn waiting(changes: &[(&str, &str)]) -> Waiting {
+        let changes = changes.iter().map(|(status, moment)| Entered { status: (*status).to_owned(), at: at(moment) });
+        Waiting { lane: "bulk".into(), changes: changes.collect() }
+    }
+
     #[test]
-    fn a_lane_is_as_late_as_its_oldest_waiting_text() {
-        let texts = [text("2026-11-23T10:00:00Z", "delivered"), text("2026-11-23T10:00:50Z", "pending"), text("2026-11-23T10:00:40Z", "pending")];
+    fn a_lane_is_as_late_as_the_text_that_came_to_it_first() {
+        let texts = [waiting(&[("pending", "2026-11-23T10:00:50Z")]), waiting(&[("pending", "2026-11-23T10:00:40Z")])];
         let waits = waits(&texts, at("2026-11-23T10:01:00Z"));
         assert_eq!((waits["bulk"], waits["urgent"]), (20, 0));
+    }
+
+    #[test]
+    fn a_text_waits_from_its_last_way_into_the_lane() {
+        let late = |changes| waits(&[waiting(changes)], at("2026-11-23T08:00:30Z"))["bulk"];
+        assert_eq!(late(&[("held", "2026-11-22T23:00:00Z"), ("pending", "2026-11-23T08:00:20Z")]), 10, "it was held until the morning");
+        let released = [("pending", "2026-11-23T07:59:00Z"), ("sending", "2026-11-23T08:00:00Z"), ("pending", "2026-11-23T08:00:25Z")];
+        assert_eq!(late(&released), 5, "AWS did not take it");
+    }
+
+    #[test]
+    fn texts_are_counted_by_type_and_status() {
+        let texts = [text("2026-11-23T10:00:00Z", "delivered"), text("2026-11-23T10:00:50Z", "pending"), text("2026-11-23T10:00:40Z", "pending")];
         assert_eq!((by_type(&texts)["streak_alert"]["pending"], by_type(&texts)["streak_alert"]["delivered"]), (2, 1));
     }
 

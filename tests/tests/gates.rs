@@ -1,18 +1,22 @@
 //! No gate is a stub: for each there is a journey in which it alone decides. Another person, who differs in that one thing, gets the same text.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Span, Timestamp, tz::TimeZone};
 use journeys::{
-    binary::produce,
-    stack::{Published, Stack, refused_by, user},
+    binary::{produce, produce_at},
+    stack::{Published, Stack, eventually, refused_by, user},
 };
 use serde_json::json;
 use sms::{
     consent::Method,
+    event::message_id,
     gates::{Gate, Verdict},
     message::{Message, Status},
+    money::MicroUsd,
     opt_out::OptOut,
     recipient::{Categories, Consent, Recipient},
+    stores::Admissions,
 };
+use uuid::Uuid;
 
 /// What one gate has against a text, and what none has.
 struct Case {
@@ -229,4 +233,134 @@ async fn a_text_that_the_month_cannot_afford_is_stopped_by_the_budget_alone() ->
     }
     assert!(stack.received("+13125569005").await?.is_empty());
     Ok(())
+}
+
+/// The middle of a month ahead. Nobody else spends its money, so that a journey may have it to itself.
+fn month_ahead(months: i64) -> anyhow::Result<Timestamp> {
+    let month = Timestamp::now().to_zoned(TimeZone::UTC).first_of_month()?;
+    Ok(month.checked_add(Span::new().months(months).days(14))?.timestamp())
+}
+
+fn admissions(stack: &Stack) -> Admissions {
+    Admissions::new(stack.dynamodb.clone(), stack.output("MessagesTable").to_owned(), stack.output("LimitsTable").to_owned())
+}
+
+/// The words of the gate that decided.
+fn why(row: &Message) -> &str {
+    row.gates.last().and_then(|step| step.detail.as_deref()).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_text_too_many_within_an_hour_is_stopped_by_the_hourly_cap_alone_whatever_it_says() -> anyhow::Result<()> {
+    let stack = Stack::open().await?;
+    let few = [("HOURLY_CAP", "3"), ("QUIET_HOURS", "off")];
+    for (id, number) in [("flooded", "+13125569006"), ("spared", "+13125569007")] {
+        stack.person(id, number).await?;
+    }
+    let alert = |n: u32| anyhow::Ok(Published::sample("security_alert", "flooded")?.with("detail", format!("Device {n}")));
+    let events = [alert(1)?, alert(2)?, Published::sample("battle_invitation", "flooded")?, alert(3)?];
+    let twin = Published::sample("security_alert", "spared")?.with("detail", "Device 3");
+    let answer = produce(&stack, &few, &[events.as_slice(), std::slice::from_ref(&twin)].concat()).await?;
+    assert_eq!(answer["batchItemFailures"], json!([]));
+    let (last, before) = events.split_last().expect("events");
+    let row = stack.settled(last).await?;
+    decided_alone(&row, Gate::CarrierHourlyCap);
+    assert_eq!(why(&row), "3 texts to this number within an hour");
+    for event in before.iter().chain([&twin]) {
+        assert_eq!(stack.settled(event).await?.status, Status::Delivered);
+    }
+    assert_eq!(stack.received("+13125569006").await?.len(), 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_kept_for_transactional_texts_stops_an_invitation_by_the_budget_alone_and_no_alert() -> anyhow::Result<()> {
+    let stack = Stack::open().await?;
+    stack.person("thrifty", "+13125569008").await?;
+    // Of 3.4 parts, 2.7 are for promotional texts; an invitation has one or two.
+    let (at, little) = (month_ahead(2)?, [("MONTHLY_BUDGET", "30000"), ("QUIET_HOURS", "off")]);
+    let invitations = (0..3).map(|_| Published::sample("battle_invitation", "thrifty")).collect::<Result<Vec<_>, _>>()?;
+    let alert = Published::sample("security_alert", "thrifty")?;
+    produce_at(&stack, at, &little, &invitations).await?;
+    produce_at(&stack, at, &little, std::slice::from_ref(&alert)).await?;
+    let (mut sent, mut stopped) = (0, Vec::new());
+    for event in &invitations {
+        let row = stack.settled(event).await?;
+        if row.status == Status::Delivered {
+            sent += row.parts.expect("parts");
+        } else {
+            stopped.push(row);
+        }
+    }
+    assert_eq!((sent, stopped.is_empty()), (2, false), "as many parts as fit into four fifths");
+    for row in &stopped {
+        decided_alone(row, Gate::Budget);
+        assert!(why(row).contains("20% of it kept for transactional texts"), "{}", why(row));
+    }
+    assert_eq!(stack.settled(&alert).await?.status, Status::Delivered, "it is for this that something is kept");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_aws_has_closed_stops_a_text_by_the_budget_alone_until_an_hour_has_gone() -> anyhow::Result<()> {
+    let stack = Stack::open().await?;
+    stack.person("locked-out", "+13125569009").await?;
+    let at = month_ahead(4)?;
+    let (stopped, later) = (Published::sample("security_alert", "locked-out")?, Published::sample("security_alert", "locked-out")?);
+    // As the sender does when AWS says that its limit is reached.
+    admissions(&stack).close(at).await?;
+    produce_at(&stack, at, &[], std::slice::from_ref(&stopped)).await?;
+    produce_at(&stack, at + SignedDuration::from_mins(61), &[], std::slice::from_ref(&later)).await?;
+    let row = stack.settled(&stopped).await?;
+    decided_alone(&row, Gate::Budget);
+    assert!(why(&row).starts_with("AWS's own monthly spend limit is reached: tried again after "), "{}", why(&row));
+    assert_eq!(stack.settled(&later).await?.status, Status::Delivered);
+    assert_eq!(stack.received("+13125569009").await?.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_limit_of_aws_below_our_budget_stops_a_text_by_the_budget_alone() -> anyhow::Result<()> {
+    let stack = Stack::open().await?;
+    stack.person("limited", "+13125569010").await?;
+    let (at, rich) = (month_ahead(6)?, [("MONTHLY_BUDGET", "1000000000")]);
+    let (stopped, sent) = (Published::sample("security_alert", "limited")?, Published::sample("security_alert", "limited")?);
+    // As the reconciler does once a day. One part costs a millionth of a dollar more.
+    admissions(&stack).limit(MicroUsd(8829), at).await?;
+    produce_at(&stack, at, &rich, std::slice::from_ref(&stopped)).await?;
+    let row = stack.settled(&stopped).await?;
+    decided_alone(&row, Gate::Budget);
+    assert!(why(&row).contains("of this month's") && !why(&row).contains("kept"), "{}", why(&row));
+    admissions(&stack).limit(MicroUsd(8830), at).await?;
+    produce_at(&stack, at, &rich, std::slice::from_ref(&sent)).await?;
+    assert_eq!(stack.settled(&sent).await?.status, Status::Delivered);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_event_is_kept_with_its_reason_by_the_schema_alone() -> anyhow::Result<()> {
+    let stack = Stack::open().await?;
+    stack.person("schemed", "+13125569011").await?;
+    let twin = Published::sample("battle_invitation", "schemed")?;
+    let mut wrong = Published::sample("battle_invitation", "schemed")?.with("surprise", "Ada");
+    let (garbled, mark) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
+    wrong.event["id"] = mark.clone().into();
+    stack.publish_bodies(&[format!("{{\"id\": \"{garbled}\", …"), wrong.event.to_string(), twin.event.to_string()]).await?;
+    assert_eq!(stack.settled(&twin).await?.status, Status::Delivered, "it is the same event without the field");
+    for (mark, reason) in [(&garbled, "not JSON"), (&mark, "data: has a field that is none of ours")] {
+        let kept = eventually("the record in the dead-letter queue", async || reason_of(&stack, mark).await).await?;
+        assert!(kept.starts_with(&format!("not an event of AllThrive SMS: {reason}")), "{kept}");
+        assert!(!kept.contains("surprise") && !kept.contains("Ada"), "{kept}");
+        assert!(stack.messages().get(message_id("journeys", mark)).await?.is_none());
+    }
+    assert_eq!(stack.received("+13125569011").await?.len(), 1);
+    Ok(())
+}
+
+/// Why the record with `mark` in it is in the dead-letter queue, if it is; it stays there.
+async fn reason_of(stack: &Stack, mark: &str) -> anyhow::Result<Option<String>> {
+    let look = stack.sqs.receive_message().queue_url(stack.output("DeadLetterQueueUrl")).message_attribute_names("All");
+    let found = look.max_number_of_messages(10).visibility_timeout(0).send().await?;
+    let kept = found.messages().iter().find(|message| message.body().is_some_and(|body| body.contains(mark)));
+    Ok(kept.and_then(|message| message.message_attributes()?.get("reason")?.string_value().map(str::to_owned)))
 }

@@ -146,6 +146,44 @@ fn a_function_gives_up_when_its_queue_would() {
 }
 
 #[test]
+fn who_fills_the_queue_that_feeds_it_may_go_round_and_nobody_else() {
+    let fills = |function: &str| {
+        let sends =
+            statements().into_iter().filter(|(name, statement)| name == function && list(&statement["Action"]).contains(&json!("sqs:SendMessage")));
+        set(sends.flat_map(|(_, statement)| list(&statement["Resource"])).map(|queue| attribute_of(&queue)))
+    };
+    for (id, function) in functions() {
+        let fed = set(sources(&function).into_iter().map(|(queue, _)| queue));
+        let goes_round = !fed.is_disjoint(&fills(&short(&id)));
+        assert_eq!(goes_round, id == "SenderFunction", "{id}: a text that waits is a new job");
+        assert_eq!(
+            function["RecursiveLoop"],
+            if goes_round { json!("Allow") } else { Value::Null },
+            "{id}: after sixteen times Lambda would stop it"
+        );
+    }
+    assert!(template()["Globals"]["Function"]["RecursiveLoop"].is_null());
+}
+
+#[test]
+fn few_producers_write_the_months_money_at_once_and_senders_are_as_many_as_the_pace_needs() {
+    let scaling = |function: &str| sources(&resource(function)).into_iter().map(|(queue, source)| (queue, source["ScalingConfig"].clone()));
+    assert_eq!(scaling("ProducerFunction").collect::<Vec<_>>(), [("EventsQueue".to_owned(), json!({"MaximumConcurrency": 5}))]);
+
+    let parameters = template()["Parameters"].take();
+    let fewest = &parameters["SenderConcurrency"]["Default"];
+    assert_eq!((fewest, &parameters["SenderConcurrency"]["MinValue"]), (&json!(2), &json!(2)), "as few as Lambda allows");
+    assert_eq!(template()["Conditions"]["HasMoreSenders"], json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "SenderConcurrency"}, fewest]}]}));
+    let wanted = json!({"Fn::If": ["HasMoreSenders", {"MaximumConcurrency": {"Ref": "SenderConcurrency"}}, {"MaximumConcurrency": fewest}]});
+    let lanes = scaling("SenderFunction").collect::<std::collections::BTreeMap<_, _>>();
+    assert_eq!(lanes, ["UrgentQueue", "BulkQueue"].map(|lane| (lane.to_owned(), wanted.clone())).into());
+    // What the parameter's description says of ten senders, each with a batch twice a second.
+    for (lane, source) in sources(&resource("SenderFunction")) {
+        assert!(number(&source["BatchSize"]) * 10 * 2 >= 100, "{lane}: a short code sends a hundred parts a second");
+    }
+}
+
+#[test]
 fn every_function_is_built_from_its_crate_and_has_its_own_role_log_and_alarm() {
     let folders = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions")).expect("functions/");
     let folders = folders.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
@@ -340,6 +378,15 @@ fn aws_lets_texts_through_to_the_united_states_alone_unless_told_otherwise() {
         assert_eq!(rule["ProtectStatus"], json!({"Fn::If": [format!("Allows{country}"), "ALLOW", "BLOCK"]}));
     }
     assert_eq!(template()["Parameters"]["AllowedCountries"]["Default"], "US");
+}
+
+#[test]
+fn caps_and_budget_are_what_carriers_and_the_house_want_unless_told_otherwise() {
+    let parameters = template()["Parameters"].take();
+    let wanted = [("HourlyCap", 100), ("HourlyCapSame", 20), ("DailyCap", 10), ("KeptForTransactional", 20), ("MonthlyBudget", 50_000_000)];
+    for (name, default) in wanted {
+        assert_eq!(parameters[name]["Default"], default, "{name}");
+    }
 }
 
 #[test]

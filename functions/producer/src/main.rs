@@ -1,10 +1,8 @@
-//! The producer: events in, decided rows and send jobs out.
-
-mod producer;
-#[cfg(test)]
-mod tests;
+//! The producer as a Lambda function.
+#![recursion_limit = "256"] // what a batch waits for is deep, and its layout is worked out across two crates
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use producer::{Producer, random};
 use sms::{
     lambda::{DeadLetters, SqsEvent, rules, sdk, setting, start_log, whole_batch},
     queues::Lanes,
@@ -16,7 +14,7 @@ async fn main() -> Result<(), Error> {
     start_log();
     let sdk = sdk().await;
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
-    let producer = producer::Producer {
+    let producer = Producer {
         recipients: Recipients::new(dynamodb.clone(), setting("RECIPIENTS_TABLE")?),
         opt_outs: OptOuts::new(dynamodb.clone(), setting("OPT_OUTS_TABLE")?),
         messages: Messages::new(dynamodb.clone(), setting("MESSAGES_TABLE")?),
@@ -32,7 +30,7 @@ async fn main() -> Result<(), Error> {
     let dead = DeadLetters::from_environment(&sdk)?;
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let now = jiff::Timestamp::now();
-        let admit = async |bodies: &[&str]| producer.admit(bodies, now, producer::random).await;
+        let admit = async |bodies: &[&str]| producer.admit(bodies, now, random).await;
         Ok::<_, Error>(whole_batch(event.payload, &dead, admit).await)
     }))
     .await

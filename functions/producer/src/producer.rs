@@ -20,12 +20,19 @@ use uuid::Uuid;
 
 /// Takes events, and lets those through that every gate lets through.
 pub struct Producer {
+    /// The people.
     pub recipients: Recipients,
+    /// Who said stop.
     pub opt_outs: OptOuts,
+    /// What was decided before.
     pub messages: Messages,
+    /// Where decisions and what they reserve are written.
     pub admissions: Admissions,
+    /// The counters of codes.
     pub codes: Codes,
+    /// Where jobs go.
     pub lanes: Lanes,
+    /// What the house decides.
     pub rules: Rules,
 }
 

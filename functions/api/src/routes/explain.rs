@@ -1,6 +1,4 @@
 //! `POST /v1/explain`: what would become of an event, by the gates that would decide it. Nothing is written and nothing is sent.
-//!
-//! The breaker of codes, which counts everybody's together, is not asked.
 
 use std::sync::Arc;
 
