@@ -50,7 +50,7 @@ impl fmt::Display for MicroUsd {
     }
 }
 
-/// What a message part costs in each country that may be texted, AWS's price and the carrier's fee together. Written `US=8830,CA=11810`.
+/// The most that a message part may cost in each country that may be texted, AWS's price and the carrier's fee together. Written `US=8830,CA=11810`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Prices(BTreeMap<Country, MicroUsd>);
 
