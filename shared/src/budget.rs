@@ -93,7 +93,10 @@ impl Budget {
     pub fn ceiling(&self, class: Class) -> MicroUsd {
         match class {
             Class::Transactional => self.monthly,
-            Class::Promotional => MicroUsd(self.monthly.0 / 100 * i64::from(100 - self.kept_percent.min(100))),
+            Class::Promotional => {
+                let ceiling = i128::from(self.monthly.0) * i128::from(100 - self.kept_percent.min(100)) / 100;
+                MicroUsd(i64::try_from(ceiling).unwrap_or(self.monthly.0))
+            }
         }
     }
 
@@ -219,6 +222,16 @@ mod tests {
         assert!(!refused(Class::Promotional, 10, spent(0, 790)));
         assert!(!refused(Class::Transactional, 200, spent(800, 0)));
         assert!(refused(Class::Transactional, 201, spent(800, 0)));
+    }
+
+    #[test]
+    fn who_is_refused_for_what_is_kept_has_passed_the_share_that_may_be_used() {
+        for monthly in [1_000_001, 50_000_049, 50_000_099] {
+            let budget = Budget { monthly: MicroUsd(monthly), ..budget() };
+            let most = budget.ceiling(Class::Promotional).0;
+            assert!(budget.refuse(Class::Promotional, MicroUsd(1), &spent(most, 0), now()).is_some());
+            assert!(budget.used_percent(&spent(most, 0).and(Class::Promotional, MicroUsd(1))) >= 80.0, "{monthly}");
+        }
     }
 
     #[test]

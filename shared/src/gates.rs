@@ -194,13 +194,19 @@ pub fn decide(event: &Event, recipient: Option<&Recipient>, opt_out: Option<&Opt
 /// The rows of the limits table that [`decide`] will ask the books for.
 #[must_use]
 pub fn counted_in(event: &Event, recipient: Option<&Recipient>, rules: &Rules, now: Timestamp) -> Vec<String> {
-    let at = match slot(event, recipient, rules, end(event, now), now) {
-        Some(Slot::At(release)) => release,
-        _ => now,
-    };
+    let at = goes_at(event, recipient, rules, now);
     let day = (event.content.kind().class() == Class::Promotional).then(|| Day::key(&event.user_id, &day(event, recipient, at)));
     let hours = addressee(event, recipient).map(Hours::key);
     day.into_iter().chain(hours).chain([Spent::key(&budget::month(at))]).collect()
+}
+
+/// When a text that is decided at `now` goes, as far as anybody knows.
+#[must_use]
+pub fn goes_at(event: &Event, recipient: Option<&Recipient>, rules: &Rules, now: Timestamp) -> Timestamp {
+    match slot(event, recipient, rules, end(event, now), now) {
+        Some(Slot::At(release)) => release,
+        _ => now,
+    }
 }
 
 /// When the text stops being useful: by its event, or by its kind if that is sooner.
@@ -258,6 +264,13 @@ pub fn refuse(message: &mut Message, gate: Gate, detail: String) {
     message.status = Status::Suppressed;
     message.changes = vec![Entered { status: Status::Suppressed, at: message.created_at }];
     message.estimated_price = None;
+}
+
+/// The price of a decided text that the budget refused.
+#[must_use]
+pub fn unaffordable(message: &Message) -> Option<MicroUsd> {
+    let refused = message.gates.last().is_some_and(|step| step.gate == Gate::Budget && step.verdict == Verdict::Fail);
+    message.estimated_price.filter(|_| refused)
 }
 
 fn row(case: &Case<'_>, gates: Vec<Step>, status: Status) -> Message {

@@ -57,7 +57,7 @@ impl Reconciler {
     /// AWS's own spend limit holds where it is lower than ours.
     async fn ask_limit(&self, now: Timestamp) -> anyhow::Result<Timestamp> {
         let limit = self.spend_limit.monthly().await?;
-        self.admissions.limit(limit, now).await?;
+        self.admissions.limit(limit, &self.rules.budget, now).await?;
         info!(limit = %limit, "AWS's own spend limit");
         Ok(now)
     }

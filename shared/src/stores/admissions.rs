@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
     operation::{transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
-    types::{AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
+    types::{AttributeValue, CancellationReason, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
 use jiff::{Timestamp, tz::TimeZone};
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
@@ -131,7 +131,7 @@ impl Admissions {
             }
             let books = self.books(&open, rules, now).await?;
             let mut after = books.clone();
-            let mut rows = Vec::with_capacity(open.len());
+            let (mut rows, mut dear) = (Vec::with_capacity(open.len()), Vec::new());
             for wish in open {
                 let message = gates::decide(wish.event, wish.recipient, wish.opt_out, &after, rules, now);
                 match before(*wish, message).await {
@@ -139,13 +139,22 @@ impl Admissions {
                         // It may have been refused after all.
                         message.reserved = message.reserved.take().filter(|_| matches!(message.status, Status::Pending | Status::Held));
                         after.count(&message, now);
+                        if let Some(price) = gates::unaffordable(&message) {
+                            let month = budget::month(gates::goes_at(wish.event, wish.recipient, rules, now));
+                            dear.push((month, message.class, price));
+                        }
                         rows.push(message);
                     }
                     Err(error) => drop(done.insert(wish.event.message_id(), Err(format!("{error:#}")))),
                 }
             }
             match self.write(&rows, &books, &after, rules, now).await? {
-                Wrote::All => done.extend(rows.into_iter().map(|row| (row.message_id, Ok(Admitted::New(row))))),
+                Wrote::All => {
+                    for (month, class, price) in dear {
+                        measure_refusal(&after.spent(&month), class, price, &rules.budget, now);
+                    }
+                    done.extend(rows.into_iter().map(|row| (row.message_id, Ok(Admitted::New(row)))));
+                }
                 Wrote::Repeats(old) => done.extend(old.into_iter().map(|(id, row)| (id, Ok(Admitted::Repeat(row))))),
                 Wrote::Overtaken => tokio::time::sleep(Duration::from_secs_f64(0.02 * f64::from(attempt + 1) * jitter())).await,
             }
@@ -383,14 +392,19 @@ impl Admissions {
     }
 
     /// What AWS lets the account spend: holds this month and next, until AWS is asked again.
-    pub async fn limit(&self, limit: MicroUsd, now: Timestamp) -> anyhow::Result<()> {
+    pub async fn limit(&self, limit: MicroUsd, budget: &Budget, now: Timestamp) -> anyhow::Result<()> {
         let next = now.to_zoned(TimeZone::UTC).last_of_month()?.tomorrow()?.timestamp();
         for month in [now, next].map(budget::month) {
             let limited = self.client.update_item().table_name(&self.limits).key("limit_id", AttributeValue::S(Spent::key(&month)));
             let limited = limited.update_expression("SET aws_limit = :limit, expires_at = :forget");
             let limited = limited.expression_attribute_values(":limit", attribute(limit)?);
             let limited = limited.expression_attribute_values(":forget", attribute((now + budget::KEPT).as_second())?);
-            limited.send().await.with_context(|| format!("UpdateItem on {}", self.limits))?;
+            let limited = limited.return_values(ReturnValue::AllNew).send().await.with_context(|| format!("UpdateItem on {}", self.limits))?;
+            // Of a lower limit more may be used up than of ours, and nobody may be texted for days.
+            if limit < budget.monthly && month == budget::month(now) {
+                let spent = row(limited.attributes.context("the limited month did not come back")?, &self.limits)?;
+                metrics::emit(now, Metric::BudgetUsedPercent, budget.used_percent(&spent));
+            }
         }
         Ok(())
     }
@@ -446,6 +460,15 @@ fn measure(rows: &[Message], after: &Books, budget: &Budget, now: Timestamp) {
     }
     for month in amounts(rows).keys() {
         metrics::emit(now, Metric::BudgetUsedPercent, budget.used_percent(&after.spent(month)));
+    }
+}
+
+/// Says how much of the month's money would be gone with a text that the budget just refused. Promotional texts end where the alarm is to ring: without those that are
+/// refused, it never would.
+fn measure_refusal(spent: &Spent, class: Class, price: MicroUsd, budget: &Budget, now: Timestamp) {
+    // That AWS refuses everything has a metric of its own.
+    if spent.closed(now).is_none() {
+        metrics::emit(now, Metric::BudgetUsedPercent, budget.used_percent(&spent.and(class, price)));
     }
 }
 
