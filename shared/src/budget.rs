@@ -51,8 +51,11 @@ pub struct Spent {
 /// What is set aside for a text from its admission on, and where it is counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reserved {
-    /// The estimated price.
+    /// The estimated price, of every time that it may have gone out.
     pub amount: MicroUsd,
+    /// What of it is for times that nobody heard of again before it was sent once more: they may be billed as well.
+    #[serde(default, skip_serializing_if = "MicroUsd::is_nothing")]
+    pub resent: MicroUsd,
     /// The month whose money it is, such as `2026-11`.
     pub month: String,
     /// The day of the user's that it is counted in, if it is.
@@ -184,15 +187,31 @@ pub fn bill(row: &Message) -> Option<Bill> {
     if row.settled.is_some() {
         return None;
     }
-    let reserved = row.reserved.as_ref().map(|reserved| reserved.amount);
     match row.status {
-        Status::Delivered | Status::Undelivered => {
-            let real = row.price.map(|price| MicroUsd(price.0 + row.carrier_fee.unwrap_or_default().0));
-            Some(Bill { price: real.or(reserved).or(row.estimated_price).unwrap_or_default(), uncounted: false })
+        Status::Delivered | Status::Undelivered => Some(went_out(row)),
+        Status::Failed | Status::Suppressed | Status::Expired | Status::Merged => {
+            let price = row.reserved.as_ref()?.resent;
+            Some(Bill { price, uncounted: price.is_nothing() })
         }
-        Status::Failed | Status::Suppressed | Status::Expired | Status::Merged => reserved.map(|_| Bill { price: MicroUsd(0), uncounted: true }),
         Status::Pending | Status::Sending | Status::Sent | Status::Unknown | Status::Held => None,
     }
+}
+
+/// What `row` has cost as far as anybody will ever know, if that was not written down yet: no receipt is waited for any more.
+#[must_use]
+pub fn last_bill(row: &Message) -> Option<Bill> {
+    match row.status {
+        Status::Sent | Status::Unknown => row.settled.is_none().then(|| went_out(row)),
+        _ => bill(row),
+    }
+}
+
+/// What a text costs that went out, or may have: what its receipt says, and what is reserved for the times that no receipt spoke of.
+fn went_out(row: &Message) -> Bill {
+    let resent = row.reserved.as_ref().map_or(0, |reserved| reserved.resent.0);
+    let real = row.price.map(|price| MicroUsd(price.0 + row.carrier_fee.unwrap_or_default().0 + resent));
+    let reserved = row.reserved.as_ref().map(|reserved| reserved.amount);
+    Bill { price: real.or(reserved).or(row.estimated_price).unwrap_or_default(), uncounted: false }
 }
 
 #[cfg(test)]

@@ -217,7 +217,11 @@ fn end(event: &Event, now: Timestamp) -> Timestamp {
 
 /// The day that it is for the person at `at`.
 fn day(event: &Event, recipient: Option<&Recipient>, at: Timestamp) -> String {
-    place(event, recipient).map_or_else(|| at.to_zoned(TimeZone::UTC).date().to_string(), |place| place.day(at))
+    day_in(place(event, recipient).as_ref(), at)
+}
+
+fn day_in(place: Option<&Place>, at: Timestamp) -> String {
+    place.map_or_else(|| at.to_zoned(TimeZone::UTC).date().to_string(), |place| place.day(at))
 }
 
 /// When a promotional text would go, were it only for the hour.
@@ -273,6 +277,34 @@ pub fn unaffordable(message: &Message) -> Option<MicroUsd> {
     message.estimated_price.filter(|_| refused)
 }
 
+/// What is reserved for an admitted text that goes at `at`: the same, in the books of that day and month.
+#[must_use]
+pub fn reserved_at(message: &Message, at: Timestamp) -> Option<Reserved> {
+    let reserved = message.reserved.as_ref()?;
+    let place = message.phone.as_ref().and_then(|phone| Place::of(phone, message.time_zone.as_deref()));
+    let day = reserved.day.as_ref().map(|_| day_in(place.as_ref(), at));
+    Some(Reserved { month: budget::month(at), day, ..reserved.clone() })
+}
+
+/// The gate, and its word, that does not let an admitted text into the books where it would count as `moved`. In `books` it does not count yet.
+#[must_use]
+pub fn crowded(message: &Message, moved: &Message, books: &Books, rules: &Rules, now: Timestamp) -> Option<(Gate, String)> {
+    let (old, new) = (message.reserved.as_ref()?, moved.reserved.as_ref()?);
+    let full_day = message.user_id.as_ref().zip(new.day.as_ref().filter(|day| old.day.as_ref() != Some(*day)));
+    let full_day = full_day.and_then(|(user, day)| day_is_full(books.day(user, day), day, &rules.caps));
+    if let Some(why) = full_day {
+        return Some((Gate::UserDailyCap, why));
+    }
+    let at = moved.release_at.unwrap_or(now);
+    let hours = message.phone.as_ref().map(|phone| books.hours(phone));
+    if let Some(why) = hours.and_then(|hours| hours.refuse(&rules.caps, caps::words_of(message).as_deref(), at)) {
+        return Some((Gate::CarrierHourlyCap, why));
+    }
+    // What is reserved in a month stays reserved in it.
+    let dear = (old.month != new.month).then(|| rules.budget.refuse(message.class, new.amount, &books.spent(&new.month), now)).flatten();
+    dear.map(|why| (Gate::Budget, why))
+}
+
 fn row(case: &Case<'_>, gates: Vec<Step>, status: Status) -> Message {
     let text = case.text.get().and_then(|text| text.as_ref().ok());
     let mut message = Message::new(case.message_id, case.content.clone(), case.useful_until, case.now).to(case.phone().cloned()).decided(status);
@@ -288,7 +320,7 @@ fn row(case: &Case<'_>, gates: Vec<Step>, status: Status) -> Message {
         _ => None,
     };
     if matches!(status, Status::Pending | Status::Held) {
-        message.reserved = Some(Reserved { amount: case.price(), month: budget::month(case.goes_at()), day: case.day() });
+        message.reserved = Some(Reserved { amount: case.price(), resent: MicroUsd(0), month: budget::month(case.goes_at()), day: case.day() });
     }
     if let Some(text) = text {
         message.parts = Some(text.size.parts);
@@ -458,8 +490,11 @@ fn quiet_hours(case: &Case<'_>) -> Ruling {
 
 fn user_daily_cap(case: &Case<'_>) -> Ruling {
     let Some(day) = case.day() else { return Ruling::Skip("for promotional texts only") };
-    let today = case.books.day(&case.event.user_id, &day);
-    if today >= case.rules.caps.per_day { Ruling::Fail(format!("{today} promotional texts on {day} already")) } else { Ruling::Pass }
+    day_is_full(case.books.day(&case.event.user_id, &day), &day, &case.rules.caps).map_or(Ruling::Pass, Ruling::Fail)
+}
+
+fn day_is_full(texts: usize, day: &str, caps: &Caps) -> Option<String> {
+    (texts >= caps.per_day).then(|| format!("{texts} promotional texts on {day} already"))
 }
 
 fn carrier_hourly_cap(case: &Case<'_>) -> Ruling {

@@ -27,6 +27,12 @@ impl MicroUsd {
         Self(self.0 * i64::from(parts))
     }
 
+    /// Whether it is no money at all.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.0 == 0
+    }
+
     /// As decimal dollars, to look at.
     #[must_use]
     pub fn in_usd(self) -> f64 {

@@ -493,7 +493,7 @@ async fn aws_s_own_spend_limit_closes_the_budget_and_the_refused_text_is_given_b
     let until = sms::message::useful_until(&content, Timestamp::now());
     let mut message = Message::new(Uuid::from_u128(1), content, until, Timestamp::now()).to(PHONE.parse().ok());
     let month = sms::budget::month(Timestamp::now());
-    message.reserved = Some(sms::budget::Reserved { amount: MicroUsd(8830), month: month.clone(), day: None });
+    message.reserved = Some(sms::budget::Reserved { amount: MicroUsd(8830), resent: MicroUsd(0), month: month.clone(), day: None });
     let id = stage.write(message).await;
     stage.send(id).await.expect("done for good");
 
@@ -517,7 +517,7 @@ async fn a_sender_that_died_before_the_books_is_made_good_by_the_job_s_return() 
     let content = invitation();
     let until = sms::message::useful_until(&content, Timestamp::now());
     let mut message = Message::new(Uuid::from_u128(1), content, until, Timestamp::now()).to(PHONE.parse().ok());
-    message.reserved = Some(sms::budget::Reserved { amount: MicroUsd(8830), month, day: None });
+    message.reserved = Some(sms::budget::Reserved { amount: MicroUsd(8830), resent: MicroUsd(0), month, day: None });
     let id = stage.write(message).await;
     for change in [Change::Claimed, Change::Refused] {
         stage.sender.messages.change(id, change, None, Notes::default(), Timestamp::now()).await.expect("change");

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::{Item, attribute, batch_items, overtaken, row};
 use crate::{
     books::{Books, day_key},
-    budget::{self, Budget, CLOSED_FOR, Reserved, Spent},
+    budget::{self, Bill, Budget, CLOSED_FOR, Reserved, Spent},
     caps::{Caps, Day, Hours},
     costs::{self, DayCosts, Figures, MonthCosts},
     due,
@@ -156,7 +156,7 @@ impl Admissions {
                     done.extend(rows.into_iter().map(|row| (row.message_id, Ok(Admitted::New(row)))));
                 }
                 Wrote::Repeats(old) => done.extend(old.into_iter().map(|(id, row)| (id, Ok(Admitted::Repeat(row))))),
-                Wrote::Overtaken => tokio::time::sleep(Duration::from_secs_f64(0.02 * f64::from(attempt + 1) * jitter())).await,
+                Wrote::Overtaken => let_others_pass(attempt).await,
             }
         }
         let answer = |wish: &Wish<'_>| match done.get(&wish.event.message_id()) {
@@ -169,7 +169,11 @@ impl Admissions {
 
     /// What the gates will want to know, by one read.
     pub(super) async fn books(&self, wishes: &[&Wish<'_>], rules: &Rules, now: Timestamp) -> anyhow::Result<Books> {
-        let keys = wishes.iter().flat_map(|wish| gates::counted_in(wish.event, wish.recipient, rules, now)).collect::<HashSet<_>>();
+        self.read(wishes.iter().flat_map(|wish| gates::counted_in(wish.event, wish.recipient, rules, now)).collect()).await
+    }
+
+    /// The rows of `keys`, by one read.
+    pub(super) async fn read(&self, keys: HashSet<String>) -> anyhow::Result<Books> {
         let batch = batch_items(&self.client, &self.limits, "limit_id", keys.into_iter().collect()).await?;
         anyhow::ensure!(batch.unprocessed.is_empty(), "DynamoDB did not get to {} rows of {}", batch.unprocessed.len(), self.limits);
         let mut books = Books::default();
@@ -231,7 +235,7 @@ impl Admissions {
     }
 
     /// Sets money aside, if there is as much. Others may have done so since the books were read: then the condition decides, not what was read.
-    fn reserve(&self, month: &str, amounts: Amounts, budget: Budget, now: Timestamp) -> anyhow::Result<TransactWriteItem> {
+    pub(super) fn reserve(&self, month: &str, amounts: Amounts, budget: Budget, now: Timestamp) -> anyhow::Result<TransactWriteItem> {
         let mut condition = "(attribute_not_exists(closed_until) OR closed_until <= :now)".to_owned();
         let mut values = Item::from([
             (":now".to_owned(), attribute(now.as_millisecond())?),
@@ -267,7 +271,7 @@ impl Admissions {
     }
 
     /// Counts texts in a user's day, if there is room for all of them.
-    fn count_in_day(&self, key: String, ids: Vec<String>, caps: &Caps, now: Timestamp) -> anyhow::Result<TransactWriteItem> {
+    pub(super) fn count_in_day(&self, key: String, ids: Vec<String>, caps: &Caps, now: Timestamp) -> anyhow::Result<TransactWriteItem> {
         let room = i64::try_from(caps.per_day)? - i64::try_from(ids.len())?;
         let update = self
             .update_limit(key.clone())
@@ -296,7 +300,21 @@ impl Admissions {
 
     /// Writes down what `row` has cost, once all is over with it, and takes it off the caps if it reached nobody. Once, however often it is called; nothing while the row may still change.
     pub async fn settle(&self, row: &Message, now: Timestamp) -> anyhow::Result<()> {
-        let Some(bill) = budget::bill(row) else { return Ok(()) };
+        match budget::bill(row) {
+            Some(bill) => self.pay(row, bill, now).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The same for a text about which no receipt is waited for any more: what it may have cost, it has.
+    pub async fn settle_for_good(&self, row: &Message, now: Timestamp) -> anyhow::Result<()> {
+        match budget::last_bill(row) {
+            Some(bill) => self.pay(row, bill, now).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn pay(&self, row: &Message, bill: Bill, now: Timestamp) -> anyhow::Result<()> {
         if let Some(reserved) = row.reserved.as_ref().filter(|_| bill.uncounted) {
             self.uncount(row, reserved).await?;
         }
@@ -328,7 +346,7 @@ impl Admissions {
                     return Ok(());
                 }
                 Err(error) if refused(&error, 0) => return Ok(()),
-                Err(error) if overtaken(&error) => tokio::time::sleep(Duration::from_secs_f64(0.02 * f64::from(attempt + 1) * jitter())).await,
+                Err(error) if overtaken(&error) => let_others_pass(attempt).await,
                 Err(error) => return Err(error).with_context(|| format!("TransactWriteItems on {} and {}", self.messages, self.limits)),
             }
         }
@@ -424,13 +442,13 @@ impl Admissions {
 
 /// Money to set aside in one month, in micro-USD.
 #[derive(Debug, Clone, Copy, Default)]
-struct Amounts {
+pub(super) struct Amounts {
     promotional: i64,
     transactional: i64,
 }
 
 /// What the rows reserve, by month.
-fn amounts(rows: &[Message]) -> BTreeMap<String, Amounts> {
+pub(super) fn amounts(rows: &[Message]) -> BTreeMap<String, Amounts> {
     let mut months = BTreeMap::<String, Amounts>::new();
     for (row, reserved) in rows.iter().filter_map(|row| Some((row, row.reserved.as_ref()?))) {
         let amounts = months.entry(reserved.month.clone()).or_default();
@@ -465,11 +483,16 @@ fn measure(rows: &[Message], after: &Books, budget: &Budget, now: Timestamp) {
 
 /// Says how much of the month's money would be gone with a text that the budget just refused. Promotional texts end where the alarm is to ring: without those that are
 /// refused, it never would.
-fn measure_refusal(spent: &Spent, class: Class, price: MicroUsd, budget: &Budget, now: Timestamp) {
+pub(super) fn measure_refusal(spent: &Spent, class: Class, price: MicroUsd, budget: &Budget, now: Timestamp) {
     // That AWS refuses everything has a metric of its own.
     if spent.closed(now).is_none() {
         metrics::emit(now, Metric::BudgetUsedPercent, budget.used_percent(&spent.and(class, price)));
     }
+}
+
+/// Waits a moment before everything is decided anew.
+pub(super) async fn let_others_pass(attempt: u32) {
+    tokio::time::sleep(Duration::from_secs_f64(0.02 * f64::from(attempt + 1) * jitter())).await;
 }
 
 fn reasons(error: &TransactWriteItemsError) -> &[CancellationReason] {
