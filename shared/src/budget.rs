@@ -181,7 +181,7 @@ impl Spent {
     }
 }
 
-/// What `row` has cost, if all is over and that was not written down yet. A row without a reservation was written past the gates, as answers are: it costs what it costs.
+/// What `row` has cost, if all is over and that was not written down yet. A row without a reservation was written past the gates, as the one confirmation of an opt-out is: it costs what it costs.
 #[must_use]
 pub fn bill(row: &Message) -> Option<Bill> {
     if row.settled.is_some() {

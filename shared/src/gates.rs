@@ -19,7 +19,7 @@ use crate::{
     moment,
     money::{MicroUsd, Prices},
     opt_out::OptOut,
-    phone::PhoneNumber,
+    phone::{Country, PhoneNumber},
     quiet_hours::{self, Place, SendingHours, Slot},
     recipient::{Consent, Recipient},
     text::{self, CODE_PLACEHOLDER, House, Locale, Text, Unfit},
@@ -277,6 +277,42 @@ pub fn unaffordable(message: &Message) -> Option<MicroUsd> {
     message.estimated_price.filter(|_| refused)
 }
 
+/// Takes an answer to what somebody texted through the gates that it meets, and answers with its row: `pending`, or `suppressed` with the gate that said no.
+///
+/// Whoever asks has agreed to the answer, at any hour; but nobody is answered without end, nor without money.
+#[must_use]
+pub fn answer(message: Message, opt_out: Option<&OptOut>, books: &Books, rules: &Rules, now: Timestamp) -> Message {
+    let text = text::render(&message.content, message.locale, &rules.house, now, CODE_PLACEHOLDER);
+    let body = text.as_ref().ok().map(|text| text.body.clone());
+    // The link that a person gets with the answer to HELP is made by the sender: until then nobody knows how long it is.
+    let longest = (message.kind() == Kind::HelpReply && message.user_id.is_some()).then(|| message.kind().part_limit());
+    let parts = text.as_ref().map_or(0, |text| text.size.parts.max(longest.unwrap_or_default()));
+    let price = message.country.and_then(|country| rules.prices.of(country));
+    let cost = price.unwrap_or_default().times(parts);
+    let month = budget::month(now);
+    let words = body.as_deref().map(caps::words);
+    let hours = message.phone.as_ref().map(|phone| books.hours(phone));
+    let verdicts = [
+        (Gate::Country, not_allowed(message.country, &rules.prices)),
+        (Gate::OptOut, opt_out.and_then(|opt_out| opt_out.blocks(&message.content, message.message_id))),
+        (Gate::Content, text.as_ref().err().map(ToString::to_string)),
+        (Gate::CarrierHourlyCap, hours.and_then(|hours| hours.refuse(&rules.caps, words.as_deref(), now))),
+        (Gate::Budget, rules.budget.refuse(message.class, cost, &books.spent(&month), now)),
+    ];
+    let no = verdicts.iter().position(|(_, no)| no.is_some());
+    let steps = verdicts.into_iter().take(no.map_or(usize::MAX, |no| no + 1));
+    let steps = steps.map(|(gate, detail)| Step { gate, verdict: if detail.is_some() { Verdict::Fail } else { Verdict::Pass }, detail });
+    let status = if no.is_some() { Status::Suppressed } else { Status::Pending };
+    let mut row = message.decided(status);
+    row.gates = steps.collect();
+    row.body = body;
+    row.parts = text.is_ok().then_some(parts);
+    row.encoding = text.ok().map(|text| text.size.encoding);
+    row.estimated_price = price.map(|_| cost);
+    row.reserved = no.is_none().then_some(Reserved { amount: cost, resent: MicroUsd(0), month, day: None });
+    row
+}
+
 /// What is reserved for an admitted text that goes at `at`: the same, in the books of that day and month.
 #[must_use]
 pub fn reserved_at(message: &Message, at: Timestamp) -> Option<Reserved> {
@@ -405,10 +441,13 @@ fn phone_verified(case: &Case<'_>) -> Ruling {
 }
 
 fn country(case: &Case<'_>) -> Ruling {
-    match case.phone().and_then(PhoneNumber::country) {
-        None => Ruling::Fail("the number's prefix belongs to no country".into()),
-        Some(country) if case.rules.prices.of(country).is_none() => Ruling::Fail(format!("texts to {country} are not allowed")),
-        Some(_) => Ruling::Pass,
+    not_allowed(case.phone().and_then(PhoneNumber::country), &case.rules.prices).map_or(Ruling::Pass, Ruling::Fail)
+}
+
+fn not_allowed(country: Option<Country>, prices: &Prices) -> Option<String> {
+    match country {
+        None => Some("the number's prefix belongs to no country".into()),
+        Some(country) => prices.of(country).is_none().then(|| format!("texts to {country} are not allowed")),
     }
 }
 

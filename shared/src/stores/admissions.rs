@@ -167,6 +167,29 @@ impl Admissions {
         Ok(wishes.iter().map(answer).collect())
     }
 
+    /// Takes an answer to what somebody texted through the gates that it meets, and writes its row with what it uses up; or answers with the row that is there already.
+    pub async fn answer(&self, message: &Message, opt_out: Option<&OptOut>, rules: &Rules, now: Timestamp) -> anyhow::Result<Admitted> {
+        let month = budget::month(now);
+        for attempt in 0..TRIES {
+            let hours = message.phone.as_ref().map(Hours::key);
+            let books = self.read(hours.into_iter().chain([Spent::key(&month)]).collect()).await?;
+            let row = gates::answer(message.clone(), opt_out, &books, rules, now);
+            let mut after = books.clone();
+            after.count(&row, now);
+            match self.write(std::slice::from_ref(&row), &books, &after, rules, now).await? {
+                Wrote::All => {
+                    if let Some(price) = gates::unaffordable(&row) {
+                        measure_refusal(&after.spent(&month), row.class, price, &rules.budget, now);
+                    }
+                    return Ok(Admitted::New(row));
+                }
+                Wrote::Repeats(rows) => return rows.into_values().next().map(Admitted::Repeat).context("a repeat without its row"),
+                Wrote::Overtaken => let_others_pass(attempt).await,
+            }
+        }
+        anyhow::bail!("others were faster {TRIES} times")
+    }
+
     /// What the gates will want to know, by one read.
     pub(super) async fn books(&self, wishes: &[&Wish<'_>], rules: &Rules, now: Timestamp) -> anyhow::Result<Books> {
         self.read(wishes.iter().flat_map(|wish| gates::counted_in(wish.event, wish.recipient, rules, now)).collect()).await
