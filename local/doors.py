@@ -510,6 +510,7 @@ LIVES = {
         "ChangeConsent": stop,
         "AppendToConsentLedger": stop,
         "WriteAnswers": help_,
+        "CountAndReserve": help_,
         "EnqueueAnswers": help_,
         "SetAsideRecords": unreadable_for_the_last_time("inbound"),
     },

@@ -51,8 +51,11 @@ pub struct Spent {
 /// What is set aside for a text from its admission on, and where it is counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reserved {
-    /// The estimated price.
+    /// The estimated price, of every time that it may have gone out.
     pub amount: MicroUsd,
+    /// What of it is for times that nobody heard of again before it was sent once more: they may be billed as well.
+    #[serde(default, skip_serializing_if = "MicroUsd::is_nothing")]
+    pub resent: MicroUsd,
     /// The month whose money it is, such as `2026-11`.
     pub month: String,
     /// The day of the user's that it is counted in, if it is.
@@ -93,7 +96,10 @@ impl Budget {
     pub fn ceiling(&self, class: Class) -> MicroUsd {
         match class {
             Class::Transactional => self.monthly,
-            Class::Promotional => MicroUsd(self.monthly.0 / 100 * i64::from(100 - self.kept_percent.min(100))),
+            Class::Promotional => {
+                let ceiling = i128::from(self.monthly.0) * i128::from(100 - self.kept_percent.min(100)) / 100;
+                MicroUsd(i64::try_from(ceiling).unwrap_or(self.monthly.0))
+            }
         }
     }
 
@@ -175,21 +181,37 @@ impl Spent {
     }
 }
 
-/// What `row` has cost, if all is over and that was not written down yet. A row without a reservation was written past the gates, as answers are: it costs what it costs.
+/// What `row` has cost, if all is over and that was not written down yet. A row without a reservation was written past the gates, as the one confirmation of an opt-out is: it costs what it costs.
 #[must_use]
 pub fn bill(row: &Message) -> Option<Bill> {
     if row.settled.is_some() {
         return None;
     }
-    let reserved = row.reserved.as_ref().map(|reserved| reserved.amount);
     match row.status {
-        Status::Delivered | Status::Undelivered => {
-            let real = row.price.map(|price| MicroUsd(price.0 + row.carrier_fee.unwrap_or_default().0));
-            Some(Bill { price: real.or(reserved).or(row.estimated_price).unwrap_or_default(), uncounted: false })
+        Status::Delivered | Status::Undelivered => Some(went_out(row)),
+        Status::Failed | Status::Suppressed | Status::Expired | Status::Merged => {
+            let price = row.reserved.as_ref()?.resent;
+            Some(Bill { price, uncounted: price.is_nothing() })
         }
-        Status::Failed | Status::Suppressed | Status::Expired | Status::Merged => reserved.map(|_| Bill { price: MicroUsd(0), uncounted: true }),
         Status::Pending | Status::Sending | Status::Sent | Status::Unknown | Status::Held => None,
     }
+}
+
+/// What `row` has cost as far as anybody will ever know, if that was not written down yet: no receipt is waited for any more.
+#[must_use]
+pub fn last_bill(row: &Message) -> Option<Bill> {
+    match row.status {
+        Status::Sent | Status::Unknown => row.settled.is_none().then(|| went_out(row)),
+        _ => bill(row),
+    }
+}
+
+/// What a text costs that went out, or may have: what its receipt says, and what is reserved for the times that no receipt spoke of.
+fn went_out(row: &Message) -> Bill {
+    let resent = row.reserved.as_ref().map_or(0, |reserved| reserved.resent.0);
+    let real = row.price.map(|price| MicroUsd(price.0 + row.carrier_fee.unwrap_or_default().0 + resent));
+    let reserved = row.reserved.as_ref().map(|reserved| reserved.amount);
+    Bill { price: real.or(reserved).or(row.estimated_price).unwrap_or_default(), uncounted: false }
 }
 
 #[cfg(test)]
@@ -219,6 +241,16 @@ mod tests {
         assert!(!refused(Class::Promotional, 10, spent(0, 790)));
         assert!(!refused(Class::Transactional, 200, spent(800, 0)));
         assert!(refused(Class::Transactional, 201, spent(800, 0)));
+    }
+
+    #[test]
+    fn who_is_refused_for_what_is_kept_has_passed_the_share_that_may_be_used() {
+        for monthly in [1_000_001, 50_000_049, 50_000_099] {
+            let budget = Budget { monthly: MicroUsd(monthly), ..budget() };
+            let most = budget.ceiling(Class::Promotional).0;
+            assert!(budget.refuse(Class::Promotional, MicroUsd(1), &spent(most, 0), now()).is_some());
+            assert!(budget.used_percent(&spent(most, 0).and(Class::Promotional, MicroUsd(1))) >= 80.0, "{monthly}");
+        }
     }
 
     #[test]

@@ -125,7 +125,7 @@ mod tests {
         let code = Content::PhoneVerification(PhoneVerification { phone: "+12025550101".parse().expect("phone") });
         for (content, with_code) in [(Content::HelpReply {}, false), (code, true)] {
             for status in Status::ALL.into_iter().filter(|status| *status != Status::Held) {
-                let reserved = Some(Reserved { amount: MicroUsd(1), month: "1970-01".into(), day: None });
+                let reserved = Some(Reserved { amount: MicroUsd(1), resent: MicroUsd(0), month: "1970-01".into(), day: None });
                 let row = Message { reserved, ..Message::new(Uuid::nil(), content.clone(), later(600), NOON).decided(status) };
                 let changed = if with_code { after_with_code(status, NOON, later(600)) } else { after(status, NOON) };
                 assert_eq!(row.due_at(), changed, "{status:?}");
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn who_gave_back_what_was_reserved_or_never_had_it_is_due_no_more() {
-        let reserved = Reserved { amount: MicroUsd(1), month: "1970-01".into(), day: None };
+        let reserved = Reserved { amount: MicroUsd(1), resent: MicroUsd(0), month: "1970-01".into(), day: None };
         for status in [Status::Suppressed, Status::Expired] {
             let wish = Message::new(Uuid::nil(), Content::HelpReply {}, later(600), NOON).decided(status);
             let open = Message { reserved: Some(reserved.clone()), ..wish.clone() };

@@ -19,7 +19,7 @@ use crate::{
     moment,
     money::{MicroUsd, Prices},
     opt_out::OptOut,
-    phone::PhoneNumber,
+    phone::{Country, PhoneNumber},
     quiet_hours::{self, Place, SendingHours, Slot},
     recipient::{Consent, Recipient},
     text::{self, CODE_PLACEHOLDER, House, Locale, Text, Unfit},
@@ -194,13 +194,19 @@ pub fn decide(event: &Event, recipient: Option<&Recipient>, opt_out: Option<&Opt
 /// The rows of the limits table that [`decide`] will ask the books for.
 #[must_use]
 pub fn counted_in(event: &Event, recipient: Option<&Recipient>, rules: &Rules, now: Timestamp) -> Vec<String> {
-    let at = match slot(event, recipient, rules, end(event, now), now) {
-        Some(Slot::At(release)) => release,
-        _ => now,
-    };
+    let at = goes_at(event, recipient, rules, now);
     let day = (event.content.kind().class() == Class::Promotional).then(|| Day::key(&event.user_id, &day(event, recipient, at)));
     let hours = addressee(event, recipient).map(Hours::key);
     day.into_iter().chain(hours).chain([Spent::key(&budget::month(at))]).collect()
+}
+
+/// When a text that is decided at `now` goes, as far as anybody knows.
+#[must_use]
+pub fn goes_at(event: &Event, recipient: Option<&Recipient>, rules: &Rules, now: Timestamp) -> Timestamp {
+    match slot(event, recipient, rules, end(event, now), now) {
+        Some(Slot::At(release)) => release,
+        _ => now,
+    }
 }
 
 /// When the text stops being useful: by its event, or by its kind if that is sooner.
@@ -211,7 +217,11 @@ fn end(event: &Event, now: Timestamp) -> Timestamp {
 
 /// The day that it is for the person at `at`.
 fn day(event: &Event, recipient: Option<&Recipient>, at: Timestamp) -> String {
-    place(event, recipient).map_or_else(|| at.to_zoned(TimeZone::UTC).date().to_string(), |place| place.day(at))
+    day_in(place(event, recipient).as_ref(), at)
+}
+
+fn day_in(place: Option<&Place>, at: Timestamp) -> String {
+    place.map_or_else(|| at.to_zoned(TimeZone::UTC).date().to_string(), |place| place.day(at))
 }
 
 /// When a promotional text would go, were it only for the hour.
@@ -260,6 +270,77 @@ pub fn refuse(message: &mut Message, gate: Gate, detail: String) {
     message.estimated_price = None;
 }
 
+/// The price of a decided text that the budget refused.
+#[must_use]
+pub fn unaffordable(message: &Message) -> Option<MicroUsd> {
+    let refused = message.gates.last().is_some_and(|step| step.gate == Gate::Budget && step.verdict == Verdict::Fail);
+    message.estimated_price.filter(|_| refused)
+}
+
+/// Takes an answer to what somebody texted through the gates that it meets, and answers with its row: `pending`, or `suppressed` with the gate that said no.
+///
+/// Whoever asks has agreed to the answer, at any hour; but nobody is answered without end, nor without money.
+#[must_use]
+pub fn answer(message: Message, opt_out: Option<&OptOut>, books: &Books, rules: &Rules, now: Timestamp) -> Message {
+    let text = text::render(&message.content, message.locale, &rules.house, now, CODE_PLACEHOLDER);
+    let body = text.as_ref().ok().map(|text| text.body.clone());
+    // The link that a person gets with the answer to HELP is made by the sender: until then nobody knows how long it is.
+    let longest = (message.kind() == Kind::HelpReply && message.user_id.is_some()).then(|| message.kind().part_limit());
+    let parts = text.as_ref().map_or(0, |text| text.size.parts.max(longest.unwrap_or_default()));
+    let price = message.country.and_then(|country| rules.prices.of(country));
+    let cost = price.unwrap_or_default().times(parts);
+    let month = budget::month(now);
+    let words = body.as_deref().map(caps::words);
+    let hours = message.phone.as_ref().map(|phone| books.hours(phone));
+    let verdicts = [
+        (Gate::Country, not_allowed(message.country, &rules.prices)),
+        (Gate::OptOut, opt_out.and_then(|opt_out| opt_out.blocks(&message.content, message.message_id))),
+        (Gate::Content, text.as_ref().err().map(ToString::to_string)),
+        (Gate::CarrierHourlyCap, hours.and_then(|hours| hours.refuse(&rules.caps, words.as_deref(), now))),
+        (Gate::Budget, rules.budget.refuse(message.class, cost, &books.spent(&month), now)),
+    ];
+    let no = verdicts.iter().position(|(_, no)| no.is_some());
+    let steps = verdicts.into_iter().take(no.map_or(usize::MAX, |no| no + 1));
+    let steps = steps.map(|(gate, detail)| Step { gate, verdict: if detail.is_some() { Verdict::Fail } else { Verdict::Pass }, detail });
+    let status = if no.is_some() { Status::Suppressed } else { Status::Pending };
+    let mut row = message.decided(status);
+    row.gates = steps.collect();
+    row.body = body;
+    row.parts = text.is_ok().then_some(parts);
+    row.encoding = text.ok().map(|text| text.size.encoding);
+    row.estimated_price = price.map(|_| cost);
+    row.reserved = no.is_none().then_some(Reserved { amount: cost, resent: MicroUsd(0), month, day: None });
+    row
+}
+
+/// What is reserved for an admitted text that goes at `at`: the same, in the books of that day and month.
+#[must_use]
+pub fn reserved_at(message: &Message, at: Timestamp) -> Option<Reserved> {
+    let reserved = message.reserved.as_ref()?;
+    let place = message.phone.as_ref().and_then(|phone| Place::of(phone, message.time_zone.as_deref()));
+    let day = reserved.day.as_ref().map(|_| day_in(place.as_ref(), at));
+    Some(Reserved { month: budget::month(at), day, ..reserved.clone() })
+}
+
+/// The gate, and its word, that does not let an admitted text into the books where it would count as `moved`. In `books` it does not count yet.
+#[must_use]
+pub fn crowded(message: &Message, moved: &Message, books: &Books, rules: &Rules, now: Timestamp) -> Option<(Gate, String)> {
+    let (old, new) = (message.reserved.as_ref()?, moved.reserved.as_ref()?);
+    let full_day = message.user_id.as_ref().zip(new.day.as_ref().filter(|day| old.day.as_ref() != Some(*day)));
+    let full_day = full_day.and_then(|(user, day)| day_is_full(books.day(user, day), day, &rules.caps));
+    if let Some(why) = full_day {
+        return Some((Gate::UserDailyCap, why));
+    }
+    let at = moved.release_at.unwrap_or(now);
+    let hours = message.phone.as_ref().map(|phone| books.hours(phone));
+    if let Some(why) = hours.and_then(|hours| hours.refuse(&rules.caps, caps::words_of(message).as_deref(), at)) {
+        return Some((Gate::CarrierHourlyCap, why));
+    }
+    // What is reserved in a month stays reserved in it.
+    let dear = (old.month != new.month).then(|| rules.budget.refuse(message.class, new.amount, &books.spent(&new.month), now)).flatten();
+    dear.map(|why| (Gate::Budget, why))
+}
+
 fn row(case: &Case<'_>, gates: Vec<Step>, status: Status) -> Message {
     let text = case.text.get().and_then(|text| text.as_ref().ok());
     let mut message = Message::new(case.message_id, case.content.clone(), case.useful_until, case.now).to(case.phone().cloned()).decided(status);
@@ -275,7 +356,7 @@ fn row(case: &Case<'_>, gates: Vec<Step>, status: Status) -> Message {
         _ => None,
     };
     if matches!(status, Status::Pending | Status::Held) {
-        message.reserved = Some(Reserved { amount: case.price(), month: budget::month(case.goes_at()), day: case.day() });
+        message.reserved = Some(Reserved { amount: case.price(), resent: MicroUsd(0), month: budget::month(case.goes_at()), day: case.day() });
     }
     if let Some(text) = text {
         message.parts = Some(text.size.parts);
@@ -360,10 +441,13 @@ fn phone_verified(case: &Case<'_>) -> Ruling {
 }
 
 fn country(case: &Case<'_>) -> Ruling {
-    match case.phone().and_then(PhoneNumber::country) {
-        None => Ruling::Fail("the number's prefix belongs to no country".into()),
-        Some(country) if case.rules.prices.of(country).is_none() => Ruling::Fail(format!("texts to {country} are not allowed")),
-        Some(_) => Ruling::Pass,
+    not_allowed(case.phone().and_then(PhoneNumber::country), &case.rules.prices).map_or(Ruling::Pass, Ruling::Fail)
+}
+
+fn not_allowed(country: Option<Country>, prices: &Prices) -> Option<String> {
+    match country {
+        None => Some("the number's prefix belongs to no country".into()),
+        Some(country) => prices.of(country).is_none().then(|| format!("texts to {country} are not allowed")),
     }
 }
 
@@ -445,8 +529,11 @@ fn quiet_hours(case: &Case<'_>) -> Ruling {
 
 fn user_daily_cap(case: &Case<'_>) -> Ruling {
     let Some(day) = case.day() else { return Ruling::Skip("for promotional texts only") };
-    let today = case.books.day(&case.event.user_id, &day);
-    if today >= case.rules.caps.per_day { Ruling::Fail(format!("{today} promotional texts on {day} already")) } else { Ruling::Pass }
+    day_is_full(case.books.day(&case.event.user_id, &day), &day, &case.rules.caps).map_or(Ruling::Pass, Ruling::Fail)
+}
+
+fn day_is_full(texts: usize, day: &str, caps: &Caps) -> Option<String> {
+    (texts >= caps.per_day).then(|| format!("{texts} promotional texts on {day} already"))
 }
 
 fn carrier_hourly_cap(case: &Case<'_>) -> Ruling {

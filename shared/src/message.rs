@@ -78,6 +78,8 @@ pub enum Change {
     Due,
     /// reconciler: a digest has it.
     Merged,
+    /// reconciler: where it would count now that it goes, there is no room for it.
+    CrowdedOut,
     /// api: its person was erased while it waited.
     Erased,
 }
@@ -133,7 +135,7 @@ impl Status {
             (Self::Sending, Change::Accepted) => Some(Self::Sent),
             (Self::Sending, Change::Refused) => Some(Self::Failed),
             (Self::Sending, Change::Unanswered | Change::Abandoned) => Some(Self::Unknown),
-            (Self::Sending | Self::Held, Change::OptedOut) => Some(Self::Suppressed),
+            (Self::Sending | Self::Held, Change::OptedOut) | (Self::Held, Change::CrowdedOut) => Some(Self::Suppressed),
             (Self::Pending | Self::Sending | Self::Held, Change::Lapsed) => Some(Self::Expired),
             (Self::Sending, Change::Deferred) => Some(Self::Held),
             // A receipt may overtake the sender's own note that it sent, and may come when a second try is under way already.
@@ -419,7 +421,7 @@ pub const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
 mod tests {
     use super::{Change, Status};
 
-    const CHANGES: [Change; 16] = [
+    const CHANGES: [Change; 17] = [
         Change::Claimed,
         Change::Released,
         Change::Accepted,
@@ -436,24 +438,25 @@ mod tests {
         Change::Due,
         Change::Merged,
         Change::Erased,
+        Change::CrowdedOut,
     ];
 
     #[test]
     fn the_whole_machine_on_one_page() {
         #[rustfmt::skip]
         let table = [
-            //            Claimed  Released Accepted Refused Unanswered OptedOut    Lapsed   Deferred  Handed  Arrived    Lost         Abandoned  Retried  Due      Merged  Erased
-            "Pending      Sending  ·        ·        ·       ·          ·           Expired  ·         Sent    Delivered  Undelivered  ·          ·        ·        ·       Suppressed",
-            "Sending      ·        Pending  Sent     Failed  Unknown    Suppressed  Expired  Held      Sent    Delivered  Undelivered  Unknown    ·        ·        ·       ·",
-            "Sent         ·        ·        ·        ·       ·          ·           ·        ·         ·       Delivered  Undelivered  ·          ·        ·        ·       ·",
-            "Delivered    ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·",
-            "Undelivered  ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·",
-            "Failed       ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·",
-            "Unknown      ·        ·        ·        ·       ·          ·           ·        ·         Sent    Delivered  Undelivered  ·          Pending  ·        ·       ·",
-            "Held         ·        ·        ·        ·       ·          Suppressed  Expired  ·         ·       ·          ·            ·          ·        Pending  Merged  Suppressed",
-            "Suppressed   ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·",
-            "Expired      ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·",
-            "Merged       ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·",
+            //            Claimed  Released Accepted Refused Unanswered OptedOut    Lapsed   Deferred  Handed  Arrived    Lost         Abandoned  Retried  Due      Merged  Erased      CrowdedOut
+            "Pending      Sending  ·        ·        ·       ·          ·           Expired  ·         Sent    Delivered  Undelivered  ·          ·        ·        ·       Suppressed  ·",
+            "Sending      ·        Pending  Sent     Failed  Unknown    Suppressed  Expired  Held      Sent    Delivered  Undelivered  Unknown    ·        ·        ·       ·           ·",
+            "Sent         ·        ·        ·        ·       ·          ·           ·        ·         ·       Delivered  Undelivered  ·          ·        ·        ·       ·           ·",
+            "Delivered    ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·           ·",
+            "Undelivered  ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·           ·",
+            "Failed       ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·           ·",
+            "Unknown      ·        ·        ·        ·       ·          ·           ·        ·         Sent    Delivered  Undelivered  ·          Pending  ·        ·       ·           ·",
+            "Held         ·        ·        ·        ·       ·          Suppressed  Expired  ·         ·       ·          ·            ·          ·        Pending  Merged  Suppressed  Suppressed",
+            "Suppressed   ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·           ·",
+            "Expired      ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·           ·",
+            "Merged       ·        ·        ·        ·       ·          ·           ·        ·         ·       ·          ·            ·          ·        ·        ·       ·           ·",
         ];
         for (status, row) in Status::ALL.into_iter().zip(table) {
             let real = CHANGES.map(|change| status.after(change).map_or("·".to_owned(), |to| format!("{to:?}")));

@@ -27,6 +27,12 @@ impl MicroUsd {
         Self(self.0 * i64::from(parts))
     }
 
+    /// Whether it is no money at all.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.0 == 0
+    }
+
     /// As decimal dollars, to look at.
     #[must_use]
     pub fn in_usd(self) -> f64 {
@@ -50,7 +56,7 @@ impl fmt::Display for MicroUsd {
     }
 }
 
-/// What a message part costs in each country that may be texted, AWS's price and the carrier's fee together. Written `US=8830,CA=11810`.
+/// The most that a message part may cost in each country that may be texted, AWS's price and the carrier's fee together. Written `US=8830,CA=11810`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Prices(BTreeMap<Country, MicroUsd>);
 

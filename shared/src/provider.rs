@@ -47,7 +47,6 @@ pub struct Provider {
     identities: Identities,
     configuration_set: String,
     protect_configuration: Option<String>,
-    max_price_per_part: MicroUsd,
 }
 
 /// One text, ready to go.
@@ -61,10 +60,10 @@ pub struct Dispatch<'a> {
     pub country: Country,
     /// The words.
     pub body: &'a str,
-    /// How many parts they take.
-    pub parts: u32,
     /// Promotional or transactional.
     pub class: Class,
+    /// The most that it may cost, with the carrier's fee. AWS refuses what costs more.
+    pub max_price: MicroUsd,
     /// How long AWS may try: 5 seconds to 72 hours.
     pub time_to_live: Duration,
     /// Whether AWS will hear if it was of use (`PutMessageFeedback`). What it does not hear of within an hour counts as failed.
@@ -101,20 +100,14 @@ impl Identities {
 impl Provider {
     /// From the SDK's configuration. Retries are off: one claim is one call.
     #[must_use]
-    pub fn new(
-        sdk: &aws_config::SdkConfig,
-        identities: Identities,
-        configuration_set: String,
-        protect_configuration: Option<String>,
-        max_price_per_part: MicroUsd,
-    ) -> Self {
+    pub fn new(sdk: &aws_config::SdkConfig, identities: Identities, configuration_set: String, protect_configuration: Option<String>) -> Self {
         let timeouts = aws_sdk_pinpointsmsvoicev2::config::timeout::TimeoutConfig::builder()
             .connect_timeout(LONGEST_CONNECT)
             .read_timeout(LONGEST_READ)
             .operation_timeout(LONGEST_CALL)
             .build();
         let config = aws_sdk_pinpointsmsvoicev2::config::Builder::from(sdk).retry_config(RetryConfig::disabled()).timeout_config(timeouts).build();
-        Self { client: Client::from_conf(config), identities, configuration_set, protect_configuration, max_price_per_part }
+        Self { client: Client::from_conf(config), identities, configuration_set, protect_configuration }
     }
 
     /// Calls `SendTextMessage`, once.
@@ -135,7 +128,7 @@ impl Provider {
             .message_type(message_type)
             .configuration_set_name(&self.configuration_set)
             .set_protect_configuration_id(self.protect_configuration.clone())
-            .max_price(self.max_price_per_part.times(text.parts).as_max_price())
+            .max_price(text.max_price.as_max_price())
             .set_message_feedback_enabled(text.gets_feedback.then_some(true))
             .time_to_live(i32::try_from(text.time_to_live.as_secs().clamp(5, 259_200)).unwrap_or(259_200))
             .context(CONTEXT_MESSAGE_ID, text.message_id.to_string());

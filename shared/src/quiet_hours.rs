@@ -89,6 +89,9 @@ pub enum Slot {
 /// Held texts of one morning leave within this time, so that eight o'clock is no burst.
 pub const SPREAD: SignedDuration = SignedDuration::from_mins(20);
 
+/// What a released text needs to get out: the reconciler comes by once a minute, spreads its texts over the next, and then their lane has them.
+const WAY_OUT: SignedDuration = SignedDuration::from_mins(2);
+
 /// How far to look for an opening: a week has every weekday's rule in it.
 const DAYS_AHEAD: i32 = 8;
 
@@ -180,9 +183,9 @@ pub fn slot(id: Uuid, place: &Place, hours: &SendingHours, useful_until: Timesta
     }
 }
 
-/// When the text `id`, held until `open`, is let go: somewhere within the first minutes, always the same, before `end` if that can be.
+/// When the text `id`, held until `open`, is let go: somewhere within the first minutes, always the same, and early enough to get out before `end`, or at `open` itself.
 fn release(id: Uuid, open: Timestamp, end: Timestamp) -> Timestamp {
-    let room = SPREAD.min(end.duration_since(open)).as_millis();
+    let room = SPREAD.min(end.duration_since(open) - WAY_OUT).as_millis();
     let room = u64::try_from(room).unwrap_or_default().max(1);
     // The id is a hash, or random: its last bits are as good as any.
     let offset = id.as_u64_pair().1 % room;

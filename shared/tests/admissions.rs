@@ -187,9 +187,39 @@ async fn promotional_texts_leave_a_part_of_the_budget_to_the_others() {
         n += 1;
     };
     assert_eq!((refused, parts), (Gate::Budget, 8));
+    let used = metrics::record::take().into_iter().filter_map(|(metric, value)| (metric == Metric::BudgetUsedPercent).then_some(value));
+    let used = used.collect::<Vec<_>>();
+    assert!(
+        used.last().is_some_and(|used| *used > 80.0),
+        "what was refused rings the alarm, even if nothing else ever reaches its threshold: {used:?}"
+    );
     let admitted = async |id: &str| refused_by(&stage.admit(&alert(id, &person(99)), &person(99)).await);
     assert_eq!([admitted("a1").await, admitted("a2").await, admitted("a3").await], [None, None, Some(Gate::Budget)]);
     assert_eq!(stage.committed().await, 10_000);
+}
+
+#[tokio::test]
+async fn a_text_for_next_month_is_refused_and_measured_by_that_month() {
+    let mut rules = rules();
+    rules.quiet_hours = Some(SendingHours::default());
+    let stage = Stage::set(rules).await;
+    let late = "2026-12-01T05:00:00Z".parse().expect("eleven at night in Chicago on the last of November");
+    let before = late - SignedDuration::from_hours(8);
+    stage.admissions.limit(MicroUsd(1_000_000), &stage.rules.budget, before).await.expect("limit");
+    assert_eq!(metrics::record::take(), [], "it is not lower than ours");
+    let ada = person(1);
+    stage.admit_at(before, &[(&invitation("1", &ada), &ada)]).await;
+    let parts = metrics::record::take();
+    assert_eq!(parts, [(Metric::BudgetUsedPercent, 0.1)]);
+    stage.admissions.limit(MicroUsd(1000), &stage.rules.budget, before).await.expect("limit");
+    assert_eq!(metrics::record::take(), [(Metric::BudgetUsedPercent, 100.0)], "AWS's own lower limit is used up, and nobody may be texted for days");
+    stage.admissions.limit(MicroUsd(1100), &stage.rules.budget, late).await.expect("limit");
+    let _ = metrics::record::take();
+    let refused = stage.admit_at(late, &[(&invitation("2", &ada), &ada)]).await[0].row().clone();
+    assert_eq!((refused_by(&refused), refused.status), (Some(Gate::Budget), Status::Suppressed));
+    let used = metrics::record::take().into_iter().filter(|(metric, _)| *metric == Metric::BudgetUsedPercent).collect::<Vec<_>>();
+    let [(_, used)] = used.as_slice() else { panic!("{used:?}") };
+    assert!((used - 1000.0 / 11.0).abs() < 1e-9, "nothing is used of December, and 1000 of its 1100 were wanted: {used}");
 }
 
 #[tokio::test]

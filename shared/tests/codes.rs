@@ -218,15 +218,15 @@ impl End {
     /// The `n`th text is sent: at the simulator to a phone of its own, since one phone takes one text a second.
     async fn send(&self, n: usize) {
         let identities = "US=+18663448034".parse().expect("identities");
-        let provider = Provider::new(&sdk(&self.simulator.url()), identities, "allthrive-sms".into(), None, MicroUsd(20_000));
+        let provider = Provider::new(&sdk(&self.simulator.url()), identities, "allthrive-sms".into(), None);
         let phone = Self::phone(n);
         let text = Dispatch {
             message_id: id(n),
             phone: &phone,
             country: Country::US,
             body: "Your code",
-            parts: 1,
             class: Class::Transactional,
+            max_price: MicroUsd(8830),
             time_to_live: std::time::Duration::from_mins(10),
             gets_feedback: true,
         };

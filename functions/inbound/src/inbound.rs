@@ -10,16 +10,17 @@ use sms::{
     consent::{Action, Method, Statement},
     content::{Content, OptOutConfirmation},
     event::{UserId, message_id},
+    gates::Rules,
     kind::{Category, Kind},
     lambda::{Notification, unreadable},
-    message::{Message, useful_until},
+    message::{Message, Status, useful_until},
     opt_out::OptOut,
     phone::PhoneNumber,
     provider::{OptOutList, Unlisted},
     queues::{Lanes, OptOutOrder},
     recipient::{Consent, Recipient},
     reply::{self, InboundMessage, Meaning, Reading},
-    stores::{Begun, Ledger, Messages, OptOuts, Recipients, Replies, Reply, Written},
+    stores::{Admissions, Admitted, Begun, Ledger, Messages, OptOuts, Recipients, Replies, Reply, Written},
 };
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -31,9 +32,12 @@ pub struct Inbound {
     pub recipients: Recipients,
     pub ledger: Ledger,
     pub messages: Messages,
+    pub admissions: Admissions,
     pub list: OptOutList,
     pub lanes: Lanes,
     pub stop_answered_by: StopAnsweredBy,
+    /// What an answer has to pass.
+    pub rules: Rules,
 }
 
 /// Who answers STOP, START and UNSTOP. Two answers would be one too many.
@@ -45,10 +49,11 @@ pub enum StopAnsweredBy {
     Us,
 }
 
-/// A person's word: from which number, when, and what made us hear it.
+/// A person's word: from which number, when they said it and when we got to it, and what made us hear it.
 struct Word<'a> {
     phone: &'a PhoneNumber,
     at: Timestamp,
+    now: Timestamp,
     method: Method,
     rule: &'a str,
     wording: &'a str,
@@ -61,22 +66,22 @@ impl Inbound {
     /// Obeys one record: a reply in its SNS envelope, or an order of another function.
     pub async fn obey(&self, body: &str, now: Timestamp) -> anyhow::Result<()> {
         if let Ok(order) = serde_json::from_str::<OptOutOrder>(body) {
-            return self.follow(order).await;
+            return self.follow(order, now).await;
         }
         let notification = Notification::parse(body)?;
         let payload: InboundMessage = serde_json::from_str(&notification.message).map_err(|error| unreadable("a reply", &error))?;
         self.obey_reply(&payload, notification.timestamp, now).await
     }
 
-    async fn follow(&self, order: OptOutOrder) -> anyhow::Result<()> {
+    async fn follow(&self, order: OptOutOrder, now: Timestamp) -> anyhow::Result<()> {
         match order {
             OptOutOrder::Blocked { phone, reason, at } => {
-                let word = Word { phone: &phone, at, method: Method::Carrier, rule: &reason, wording: &reason };
+                let word = Word { phone: &phone, at, now, method: Method::Carrier, rule: &reason, wording: &reason };
                 self.opt_out_of_everything(&word, None).await
             }
             OptOutOrder::Asked { phone, at } => {
                 let rule = "stop everything on the preference page";
-                self.opt_out_of_everything(&Word { phone: &phone, at, method: Method::SettingsPage, rule, wording: rule }, None).await
+                self.opt_out_of_everything(&Word { phone: &phone, at, now, method: Method::SettingsPage, rule, wording: rule }, None).await
             }
             // They may have said START since.
             OptOutOrder::Confirmed { phone } | OptOutOrder::Missing { phone } => match self.opt_outs.get(&phone).await? {
@@ -92,7 +97,8 @@ impl Inbound {
             info!(reply.id = payload.inbound_message_id, "obeyed before");
             return Ok(());
         }
-        let word = Word { phone: &payload.origination_number, at, method: Method::SmsKeyword, rule: reading.rule, wording: &payload.message_body };
+        let word =
+            Word { phone: &payload.origination_number, at, now, method: Method::SmsKeyword, rule: reading.rule, wording: &payload.message_body };
         let answer = message_id("sms/replies", &payload.inbound_message_id);
         // The network has answered already: a second answer would be ours.
         let answered = reading.network_keyword && self.stop_answered_by == StopAnsweredBy::Carrier;
@@ -211,10 +217,10 @@ impl Inbound {
         self.ledger.state(&self.recipients, recipient, word.statement(Action::Given), &consent, true).await
     }
 
-    /// Writes an answer's row and puts it on the urgent lane; the sender does the rest.
+    /// Writes an answer's row and, if every gate lets it through, puts it on the urgent lane; the sender does the rest.
     async fn answer(&self, word: &Word<'_>, id: Uuid, content: Content) -> anyhow::Result<()> {
         let useful_until = useful_until(&content, word.at);
-        let mut message = Message::new(id, content, useful_until, word.at).to(Some(word.phone.clone()));
+        let mut message = Message::new(id, content, useful_until, word.now).to(Some(word.phone.clone()));
         if let Some(user) = self.recipients.with_phone(word.phone).await?.into_iter().next() {
             // The index may still name somebody who was erased a moment ago.
             let recipient = self.recipients.get(&user).await?.filter(|recipient| !recipient.erased);
@@ -224,16 +230,36 @@ impl Inbound {
         if message.kind() == Kind::HelpReply {
             message.user_id = self.sole_owner(word.phone).await?;
         }
-        let row = match self.messages.write(&message).await? {
-            Written::New => message,
-            Written::Repeat(row) => *row,
-        };
+        let row = self.admit(message, word.now).await?;
+        info!(message.id = %row.message_id, message.kind = row.kind().as_str(), message.status = row.status.as_str(), "decided");
+        if row.status != Status::Pending {
+            return Ok(());
+        }
         let failed = self.lanes.enqueue(&[(row.message_id, row.lane)]).await;
         failed.into_iter().next().map_or(Ok(()), |(_, error)| Err(error).context("an answer did not get on its lane"))
     }
 }
 
 impl Inbound {
+    /// Takes an answer through the gates, and answers with its row. The one confirmation of an opt-out meets none: the law wants it within minutes, there is one ever, and
+    /// AWS's list waits for it.
+    async fn admit(&self, message: Message, now: Timestamp) -> anyhow::Result<Message> {
+        let is_last_word = matches!(&message.content, Content::OptOutConfirmation(confirmation) if confirmation.categories.is_empty());
+        if is_last_word {
+            return Ok(match self.messages.write(&message).await? {
+                Written::New => message,
+                Written::Repeat(row) => *row,
+            });
+        }
+        let opt_out = match &message.phone {
+            Some(phone) => self.opt_outs.get(phone).await?,
+            None => None,
+        };
+        match self.admissions.answer(&message, opt_out.as_ref(), &self.rules, now).await? {
+            Admitted::New(row) | Admitted::Repeat(row) => Ok(row),
+        }
+    }
+
     /// The one person who proved this number theirs; none if several did. Whom the answer to HELP names, the sender gives a link to their settings.
     async fn sole_owner(&self, phone: &PhoneNumber) -> anyhow::Result<Option<UserId>> {
         let mut owners = Vec::new();

@@ -5,16 +5,22 @@ use journeys::embedded::{Embedded, sdk};
 use serde_json::{Value, json};
 use simulator::Running;
 use sms::{
+    budget::Budget,
+    caps::Caps,
     consent::{Action, Method, verify},
     content::Content,
     event::{UserId, message_id},
+    gates::{Gate, Rules, Verdict},
     kind::{Category, Kind},
     message::{Message, Status},
+    metrics::{self, Metric},
+    money::MicroUsd,
     phone::PhoneNumber,
     provider::OptOutList,
     queues::Lanes,
     recipient::{Categories, Consent, Recipient},
-    stores::{Ledger, Messages, OptOuts, Recipients, Replies},
+    stores::{Admissions, Ledger, Messages, OptOuts, Recipients, Replies},
+    text::House,
 };
 
 use crate::inbound::{Inbound, StopAnsweredBy};
@@ -53,9 +59,17 @@ impl Stage {
             recipients: Recipients::new(dynamodb(), "RecipientsTable".into()),
             ledger: Ledger::new(dynamodb(), "ConsentsTable".into()),
             messages: Messages::new(dynamodb(), "MessagesTable".into()),
+            admissions: Admissions::new(dynamodb(), "MessagesTable".into(), "LimitsTable".into()),
             list: OptOutList::new(&aws, "Default".into()),
             lanes: Lanes::new(embedded.sqs.clone(), "http://queues/urgent".into(), "http://queues/urgent".into()),
             stop_answered_by,
+            rules: Rules {
+                house: House { link_domains: vec!["allthrive.ai".into()], support_contact: "support@allthrive.ai".into() },
+                prices: "US=8830".parse().expect("prices"),
+                quiet_hours: None,
+                caps: Caps::default(),
+                budget: Budget { monthly: MicroUsd(1_000_000), promotional: None, transactional: None, kept_percent: 20 },
+            },
         };
         let stage = Self { embedded, _simulator: simulator, inbound, list: aws_sdk_pinpointsmsvoicev2::Client::new(&aws) };
         let bob = Recipient { phone: Some(phone()), phone_verified_at: Some(now()), ..Recipient::new(user("bob")) };
@@ -211,6 +225,75 @@ async fn help_is_answered_and_everything_else_is_kept_without_an_answer() {
     let replies = stage.embedded.scan("RepliesTable").await.expect("scan");
     assert_eq!(replies.len(), 3);
     assert!(replies.iter().all(|reply: &Value| reply["rule"].is_string() && reply["obeyed_at"].is_string()));
+}
+
+impl Stage {
+    /// The answers to so many calls for help: which went on, and which gate said no to the others.
+    async fn helps(&self, times: usize) -> Vec<Option<Gate>> {
+        let mut refused = Vec::new();
+        for n in 0..times {
+            self.texts(&format!("help-{n}"), "HELP", 1).await.expect("obey");
+            let row = self.answer(&format!("help-{n}")).await.expect("a row");
+            let no = row.gates.iter().find(|step| step.verdict == Verdict::Fail);
+            assert_eq!(row.status, if no.is_some() { Status::Suppressed } else { Status::Pending }, "{:?}", row.gates);
+            assert_eq!(row.reserved.is_some(), no.is_none());
+            refused.push(no.map(|step| step.gate));
+        }
+        refused
+    }
+
+    async fn committed(&self) -> Option<i64> {
+        let rows = self.embedded.scan("LimitsTable").await.expect("scan");
+        rows.iter().find(|row| row["limit_id"] == "budget/2026-11").and_then(|row| row["committed"].as_i64())
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_answered_more_often_than_carriers_carry_the_same_words() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    let refused = stage.helps(25).await;
+    assert_eq!((&refused[..20], &refused[20..]), (&[None; 20][..], &[Some(Gate::CarrierHourlyCap); 5][..]));
+    assert_eq!(stage.jobs(), 20);
+    let row = stage.answer("help-24").await.expect("a row");
+    assert!(row.gates.last().is_some_and(|step| step.detail.as_deref() == Some("20 texts with the same words to this number within an hour")));
+    stage.texts("categories", "STOP BATTLES", 2).await.expect("obey");
+    assert_eq!(stage.answer("categories").await.map(|row| row.status), Some(Status::Pending), "other words");
+    stage.texts("help-0", "HELP", 1).await.expect("obey");
+    assert_eq!(stage.jobs(), 21, "a repeat is obeyed once");
+}
+
+#[tokio::test]
+async fn answers_are_paid_from_the_budget_and_without_money_only_an_opt_out_is_confirmed() {
+    let mut stage = Stage::set(StopAnsweredBy::Us).await;
+    stage.inbound.rules.budget.monthly = MicroUsd(5 * 8830);
+    let refused = stage.helps(6).await;
+    let answered = refused.iter().filter(|gate| gate.is_none()).count();
+    let parts = i64::from(stage.answer("help-0").await.and_then(|row| row.parts).expect("parts"));
+    assert_eq!(refused[answered..], vec![Some(Gate::Budget); 6 - answered]);
+    assert_eq!(answered, usize::try_from(5 / parts).expect("few"));
+    assert_eq!(stage.committed().await, Some(i64::try_from(answered).expect("few") * parts * 8830));
+    let used = metrics::record::take().into_iter().filter_map(|(metric, value)| (metric == Metric::BudgetUsedPercent).then_some(value));
+    assert!(used.last().is_some_and(|used| used >= 100.0), "what is refused is measured too");
+    stage.texts("categories", "STOP BATTLES", 2).await.expect("obey");
+    let categories = stage.answer("categories").await.expect("a row");
+    assert_eq!((categories.status, categories.gates.last().map(|step| step.gate)), (Status::Suppressed, Some(Gate::Budget)));
+    stage.texts("stop", "STOP", 4).await.expect("obey");
+    let stop = stage.answer("stop").await.expect("a row");
+    assert_eq!((stop.status, stop.reserved, stage.jobs()), (Status::Pending, None, answered + 1));
+    stage.texts("help", "HELP", 5).await.expect("obey");
+    let help = stage.answer("help").await.expect("a row");
+    assert_eq!((help.status, help.gates.last().map(|step| step.gate)), (Status::Suppressed, Some(Gate::OptOut)));
+}
+
+#[tokio::test]
+async fn an_answer_with_a_link_reserves_what_it_may_take() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    let bob = stage.recipient("bob").await;
+    stage.inbound.recipients.put(&Recipient { phone_verified_at: None, ..bob }).await.expect("put");
+    stage.helps(1).await;
+    let row = stage.answer("help-0").await.expect("a row");
+    assert_eq!((row.user_id, row.parts), (Some(user("ada")), Some(2)));
+    assert_eq!(row.reserved.map(|reserved| reserved.amount), Some(MicroUsd(2 * 8830)));
 }
 
 #[tokio::test]

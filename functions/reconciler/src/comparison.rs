@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::reconciler::{Reconciler, SIDE_BY_SIDE};
 
-/// How often both lists are compared.
+/// How often both lists are compared, and how often AWS is asked what may be spent.
 const EVERY: SignedDuration = SignedDuration::from_hours(24);
 
 /// An opt-out as young as this may still be on its way to AWS, behind the one confirmation that AWS's list would stop.
@@ -25,33 +25,41 @@ const SETTLED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 const ASKED_AT_ONCE: usize = 5;
 
 impl Reconciler {
-    /// Goes one step further in the comparison that is due, if one is.
+    /// Asks what may be spent, if a day is over, and goes one step further in the comparison that is due, if one is.
     pub async fn compare(&self, now: Timestamp) -> anyhow::Result<()> {
         let before = self.comparisons.get().await.context("the comparison of opt-outs")?;
+        let asked_at = before.as_ref().and_then(|before| before.limit_asked_at).filter(|asked_at| now < *asked_at + EVERY);
         let comparison = match before {
-            Some(done) if done.stage == Stage::Done && now < done.begun_at + EVERY => return Ok(()),
-            Some(done) if done.stage == Stage::Done => self.begin(done.revision, now).await?,
+            Some(done) if done.stage == Stage::Done && now >= done.begun_at + EVERY => begin(done.revision, now),
             Some(under_way) => under_way,
-            None => self.begin(0, now).await?,
+            None => begin(0, now),
         };
-        let mut after = match comparison.stage.clone() {
+        let was_done = comparison.stage == Stage::Done;
+        if was_done && asked_at.is_some() {
+            return Ok(());
+        }
+        let limit_asked_at = match asked_at {
+            Some(asked_at) => asked_at,
+            None => self.ask_limit(now).await?,
+        };
+        let after = match comparison.stage.clone() {
             Stage::Theirs { next } => self.compare_theirs(comparison, next).await?,
             Stage::Ours { after, alone } => self.compare_ours(comparison, after, alone, now).await?,
-            Stage::Done => return Ok(()),
+            Stage::Done => comparison,
         };
-        after.revision += 1;
-        if self.comparisons.write(&after).await? && after.stage == Stage::Done {
+        let after = Comparison { revision: after.revision + 1, limit_asked_at: Some(limit_asked_at), ..after };
+        if self.comparisons.write(&after).await? && after.stage == Stage::Done && !was_done {
             report(&after, now);
         }
         Ok(())
     }
 
-    /// The first step: AWS's own spend limit, which holds where it is lower than ours.
-    async fn begin(&self, revision: u64, now: Timestamp) -> anyhow::Result<Comparison> {
+    /// AWS's own spend limit holds where it is lower than ours.
+    async fn ask_limit(&self, now: Timestamp) -> anyhow::Result<Timestamp> {
         let limit = self.spend_limit.monthly().await?;
-        self.admissions.limit(limit, now).await?;
+        self.admissions.limit(limit, &self.rules.budget, now).await?;
         info!(limit = %limit, "AWS's own spend limit");
-        Ok(Comparison { revision, begun_at: now, stage: Stage::Theirs { next: None }, only_theirs: 0, only_ours: 0 })
+        Ok(now)
     }
 
     /// A page of AWS's list: who of it is not opted out here?
@@ -101,6 +109,10 @@ impl Reconciler {
         self.orders.give(&OptOutOrder::Missing { phone: phone.clone() }).await?;
         Ok(Comparison { stage, only_ours: comparison.only_ours + 1, ..comparison })
     }
+}
+
+fn begin(revision: u64, now: Timestamp) -> Comparison {
+    Comparison { revision, begun_at: now, limit_asked_at: None, stage: Stage::Theirs { next: None }, only_theirs: 0, only_ours: 0 }
 }
 
 fn report(comparison: &Comparison, now: Timestamp) {

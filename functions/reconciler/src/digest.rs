@@ -12,7 +12,7 @@ use sms::{
     opt_out::OptOut,
     quiet_hours::SPREAD,
     recipient::Recipient,
-    stores::Wish,
+    stores::{Rebooked, Wish},
 };
 use tracing::info;
 
@@ -44,8 +44,13 @@ impl Reconciler {
         }
         let opt_out = self.opt_outs.get(phone).await?;
         let mut parts = vec![row.clone()];
-        parts.extend(latest.into_iter().filter(|other| other.message_id != row.message_id && joins(other, row, recipient, opt_out.as_ref(), now)));
-        parts.truncate(MOST);
+        for other in latest.into_iter().filter(|other| other.message_id != row.message_id && joins(other, row, recipient, opt_out.as_ref(), now)) {
+            if parts.len() < MOST
+                && let Rebooked::Yes(other) = self.admissions.rebook(&other, &self.rules, now).await?
+            {
+                parts.push(*other);
+            }
+        }
         if parts.len() < 2 || !joins(row, row, recipient, opt_out.as_ref(), now) {
             return Ok(None);
         }

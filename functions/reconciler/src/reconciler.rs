@@ -10,18 +10,18 @@ use jiff::{SignedDuration, Timestamp};
 use sms::{
     closing::{Closed, Closing},
     due::SHARDS,
-    gates::{self, Rules},
+    gates::{self, Gate, Rules},
     kind::Lane,
     message::{Change, Message},
     provider::{OptOutList, SpendLimit},
     queues::{Lanes, OptOutOrders},
-    stores::{Admissions, Changed, Comparisons, Due, DueCursor, Messages, Notes, OptOuts, Recipients},
+    stores::{Admissions, Changed, Comparisons, Due, DueCursor, Messages, Notes, OptOuts, Rebooked, Recipients, Resend},
 };
 use tokio::sync::OnceCell;
 use tracing::{error, info};
 use uuid::Uuid;
 
-use crate::step::{Step, step};
+use crate::step::{Step, last_receipt, step};
 
 /// Settles what no event settles.
 pub struct Reconciler {
@@ -63,6 +63,9 @@ const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 
 /// What AWS did not take about a code, it is told again after this long.
 const TELL_AGAIN: SignedDuration = SignedDuration::from_mins(5);
+
+/// Where there was no money for a second text, there may be some after this long: AWS's own limit closes the budget for as long.
+const ASK_FOR_MONEY_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// A text that is to go on its lane.
 struct Job {
@@ -147,20 +150,20 @@ impl Reconciler {
         loop {
             match step(&row, now, self.resend_after) {
                 Step::Make(Change::Due, _) => return self.release(&row, now).await,
+                Step::Make(Change::Retried, _) => return self.resend(&row, now).await,
                 Step::Make(change, why) => {
-                    let Some(message) = self.make(&row, change, why, now).await? else { return Ok(None) };
-                    match change {
-                        // Whether it may be sent again is a question that may have been answered long ago.
-                        Change::Abandoned => row = message,
-                        Change::Retried => return Ok(Some(Job { message, delay: 0, again: None })),
-                        _ => return Ok(None),
+                    let Some(message) = self.make(&row, change, detail(why)?, now).await? else { return Ok(None) };
+                    // Whether it may be sent again is a question that may have been answered long ago.
+                    if change != Change::Abandoned {
+                        return Ok(None);
                     }
+                    row = message;
                 }
                 Step::Enqueue { again } if !self.lane_explains(&row, busy, now).await? => {
                     return Ok(Some(Job { message: row, delay: 0, again: Some(again) }));
                 }
                 Step::Enqueue { again: until } | Step::PutOff(until) => return self.messages.put_off(&row, Some(until)).await.map(|_| None),
-                Step::Leave(why) => return self.leave(&row, why).await.map(|()| None),
+                Step::Leave(why) => return self.leave(&row, why, now).await.map(|()| None),
                 Step::EndCode => return self.end_code(&row, now).await.map(|()| None),
                 Step::Book => {
                     self.admissions.settle(&row, now).await?;
@@ -172,24 +175,53 @@ impl Reconciler {
 
     /// Lets a held text go, if its person still wants it: by itself, or as a part of a digest.
     async fn release(&self, row: &Message, now: Timestamp) -> anyhow::Result<Option<Job>> {
-        if let Some(user) = &row.user_id {
-            let recipient = self.recipients.get(user).await?;
-            if let Some(why) = gates::unwanted(row.kind(), row.phone.as_ref(), recipient.as_ref()) {
-                return self.make(row, Change::OptedOut, Some(&why), now).await.map(|_| None);
-            }
-            if let Some(recipient) = &recipient
-                && let Some(message) = self.digest(row, recipient, now).await?
-            {
-                return Ok(Some(Job { delay: spread(message.message_id), message, again: None }));
-            }
+        let recipient = match &row.user_id {
+            Some(user) => self.recipients.get(user).await?,
+            None => None,
+        };
+        let unwanted = row.user_id.as_ref().and_then(|_| gates::unwanted(row.kind(), row.phone.as_ref(), recipient.as_ref()));
+        if let Some(why) = unwanted {
+            return self.make(row, Change::OptedOut, detail(Some(&why))?, now).await.map(|_| None);
         }
-        let message = self.make(row, Change::Due, None, now).await?;
+        let row = match self.admissions.rebook(row, &self.rules, now).await? {
+            Rebooked::Yes(row) => row,
+            Rebooked::No => return Ok(None),
+            Rebooked::Full(gate, why) => return self.crowd_out(row, gate, why, now).await.map(|()| None),
+        };
+        if let Some(recipient) = &recipient
+            && let Some(message) = self.digest(&row, recipient, now).await?
+        {
+            return Ok(Some(Job { delay: spread(message.message_id), message, again: None }));
+        }
+        let message = self.make(&row, Change::Due, Notes::default(), now).await?;
         Ok(message.map(|message| Job { delay: spread(message.message_id), message, again: None }))
     }
 
+    /// Ends a held text for which there is no room any more: `gate` says so in its trail, in the place of what it said when the text was admitted.
+    async fn crowd_out(&self, row: &Message, gate: Gate, why: String, now: Timestamp) -> anyhow::Result<()> {
+        let notes = detail(Some(&why))?;
+        let mut refused = row.clone();
+        gates::refuse(&mut refused, gate, why);
+        self.make(row, Change::CrowdedOut, notes.with("gates", refused.gates)?, now).await.map(drop)
+    }
+
+    /// Lets a text in doubt be sent once more, if there is money for it; if not, it stays in doubt and says why, and the money is asked for again.
+    async fn resend(&self, row: &Message, now: Timestamp) -> anyhow::Result<Option<Job>> {
+        match self.admissions.resend(row, &self.rules, now).await? {
+            Resend::Yes(message) => {
+                info!(message.id = %row.message_id, message.kind = row.kind().as_str(), message.status = message.status.as_str(), change = ?Change::Retried, "settled");
+                Ok(Some(Job { message: *message, delay: 0, again: None }))
+            }
+            Resend::No => Ok(None),
+            Resend::Full(why) => {
+                self.messages.note(row.message_id, row.status, detail(Some(&format!("not sent again: {why}")))?, now).await?;
+                self.messages.put_off(row, Some((now + ASK_FOR_MONEY_AGAIN).min(row.useful_until))).await.map(|_| None)
+            }
+        }
+    }
+
     /// Makes `change` of the row, unless somebody was faster; answers with the row that it is now.
-    async fn make(&self, row: &Message, change: Change, why: Option<&str>, now: Timestamp) -> anyhow::Result<Option<Message>> {
-        let notes = Notes::default().with("delivery_detail", why)?;
+    async fn make(&self, row: &Message, change: Change, notes: Notes, now: Timestamp) -> anyhow::Result<Option<Message>> {
         match self.messages.change(row.message_id, change, Some(row.attempts), notes, now).await? {
             Changed::Yes(changed) => {
                 info!(message.id = %row.message_id, message.kind = row.kind().as_str(), message.status = changed.status.as_str(), ?change, "settled");
@@ -209,7 +241,9 @@ impl Reconciler {
         busy.get_or_try_init(|| self.lanes.is_busy(Lane::Bulk)).await.copied()
     }
 
-    async fn leave(&self, row: &Message, why: &str) -> anyhow::Result<()> {
+    /// Is done with a text. No receipt is waited for any more: one that comes all the same still says what became of it, and the books have it once.
+    async fn leave(&self, row: &Message, why: &str, now: Timestamp) -> anyhow::Result<()> {
+        self.admissions.settle_for_good(row, now).await?;
         self.messages.put_off(row, None).await?;
         info!(message.id = %row.message_id, message.kind = row.kind().as_str(), message.status = row.status.as_str(), why, "left as it is");
         Ok(())
@@ -244,12 +278,19 @@ impl Reconciler {
         let code = self.closing.verifications.get(row.message_id).await?;
         let first = code.and_then(|code| code.repeats).unwrap_or(row.message_id);
         let again = match self.closing.close(first, now).await? {
-            Closed::Yes | Closed::NoSuch => return self.leave(row, "its code has come to its end").await,
+            Closed::Yes | Closed::NoSuch => match last_receipt(row).filter(|last| *last > now) {
+                Some(last) => last,
+                None => return self.leave(row, "its code has come to its end", now).await,
+            },
             Closed::Untold => now + TELL_AGAIN,
             Closed::NotBefore(end) => end,
         };
         self.messages.put_off(row, Some(again)).await.map(drop)
     }
+}
+
+fn detail(why: Option<&str>) -> anyhow::Result<Notes> {
+    Notes::default().with("delivery_detail", why)
 }
 
 /// How many seconds a held text waits in its lane after its release: by its id, so that two runs agree.

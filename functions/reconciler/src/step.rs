@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use sms::{
-    due::{LOST_AFTER, is_for_the_books},
+    due::{LAST_RECEIPT, LOST_AFTER, is_for_the_books},
     kind::{Kind, WhenUnknown},
     message::{Change, Message, Status},
 };
@@ -55,22 +55,35 @@ pub fn step(row: &Message, now: Timestamp, resend_after: SignedDuration) -> Step
 
 /// What to do about a text that may have gone out.
 fn in_doubt(row: &Message, now: Timestamp, resend_after: SignedDuration) -> Step {
-    if row.is_lapsed(now) {
-        return if row.kind() == Kind::PhoneVerification { Step::EndCode } else { Step::Leave("of no use any more") };
+    let lapsed = row.is_lapsed(now);
+    if lapsed && row.kind() == Kind::PhoneVerification {
+        return Step::EndCode;
     }
-    if row.kind().when_unknown() == WhenUnknown::NeverResend {
-        return Step::Leave("its kind is never sent again");
-    }
-    if row.erased_at.is_some() {
-        return Step::Leave("its person was erased");
-    }
-    if row.provider_message_id.is_some() {
-        return Step::Leave("AWS has it: its name for it is known");
+    let stays = if lapsed {
+        Some("of no use any more")
+    } else if row.kind().when_unknown() == WhenUnknown::NeverResend {
+        Some("its kind is never sent again")
+    } else if row.erased_at.is_some() {
+        Some("its person was erased")
+    } else if row.provider_message_id.is_some() {
+        Some("AWS has it: its name for it is known")
+    } else {
+        None
+    };
+    // It stays as it is, but a receipt may still say what it has cost.
+    if let Some(why) = stays {
+        return last_receipt(row).filter(|last| *last > now).map_or(Step::Leave(why), Step::PutOff);
     }
     match doubt_ends(row, resend_after) {
         end if end > now => Step::PutOff(end),
         _ => Step::Make(Change::Retried, None),
     }
+}
+
+/// Until when AWS may have something to say about a text that it has, or may have; none for one about which all is said.
+pub fn last_receipt(row: &Message) -> Option<Timestamp> {
+    let open = matches!(row.status, Status::Sent | Status::Unknown);
+    open.then(|| row.changes.last().map_or(row.updated_at, |entered| entered.at) + LAST_RECEIPT)
 }
 
 /// Until when a receipt is waited for: from when AWS may have got the text last, and twice as long after each time that a text stayed in doubt,

@@ -11,7 +11,6 @@ mod tests;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use sms::{
     lambda::{DeadLetters, SqsEvent, deadline, house, optional_setting, quiet_hours, sdk, setting, start_log, whole_batch},
-    money::MicroUsd,
     pacing::Pace,
     provider::Provider,
     queues::{Lanes, OptOutOrders},
@@ -35,7 +34,6 @@ async fn main() -> Result<(), Error> {
             setting("ORIGINATION_IDENTITIES")?,
             setting("CONFIGURATION_SET")?,
             optional_setting("PROTECT_CONFIGURATION_ID"),
-            MicroUsd(setting("MAX_PRICE_PER_PART")?),
         ),
         orders: OptOutOrders::new(aws_sdk_sqs::Client::new(&sdk), setting("INBOUND_QUEUE_URL")?),
         code_secret: Secret::new(&sdk, setting("CODE_SECRET")?),

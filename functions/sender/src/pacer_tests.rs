@@ -171,7 +171,8 @@ async fn nobody_gets_two_texts_within_a_second() {
     let jobs = [stage.job(1, content(), "+12025550101", 1).await, stage.job(2, content(), "+12025550101", 1).await];
     let sent = stage.pace(&jobs, 30).await;
     let gap = sent[1].1 - sent[0].1;
-    assert!((1100..1700).contains(&gap), "{gap} ms");
+    // The clock of this test goes on while the first one is on its way: what the gap is longer than a second for.
+    assert!((1000..1700).contains(&gap), "{gap} ms");
 }
 
 #[tokio::test]

@@ -8,11 +8,11 @@ use sms::{
     lambda::{TryLater, backoff, jitter, unreadable},
     message::{Change, LEASE, Message, Status},
     metrics::{self, Metric},
-    money::Prices,
+    money::{MicroUsd, Prices},
     phone::{Country, PhoneNumber},
     provider::{Answer, Dispatch, LONGEST_CALL, Provider, THROTTLED},
     queues::{OptOutOrder, OptOutOrders, SendJob},
-    quiet_hours::{self, Place, SendingHours, Slot},
+    quiet_hours::{self, Place, Quiet, SendingHours, Slot},
     secrets::Secret,
     stores::{Admissions, Changed, Messages, Notes, OptOuts, Recipients, Verifications},
     text::{self, House, Text},
@@ -44,7 +44,7 @@ const SPEND_LIMIT_REACHED: &str = "MONTHLY_SPEND_LIMIT_REACHED_FOR_TEXT";
 
 /// A claimed text, after the last look at it.
 enum Look {
-    Send { words: Words, phone: PhoneNumber, country: Country },
+    Send { words: Words, phone: PhoneNumber, country: Country, price: MicroUsd },
     OptedOut(String),
     Erased,
     Lapsed,
@@ -102,19 +102,22 @@ impl Sender {
         if message.is_lapsed(now) {
             return Ok(Look::Lapsed);
         }
+        // Without a price nothing was reserved, and nothing would limit what it costs.
+        let Some(price) = self.prices.of(country) else { return Ok(Look::Unfit(format!("texts to {country} are not allowed"))) };
         match self.slot(message, &phone, now) {
             Slot::Now | Slot::Never => {}
             Slot::At(release) => return Ok(Look::Quiet(release)),
             Slot::TooLate(_) => return Ok(Look::Lapsed),
         }
         if let Some(Linked { text, kept }) = self.settings_link.answer(message, &self.house, now).await? {
-            return Ok(Look::Send { words: Words { text, kept: Some(kept) }, phone, country });
+            let price = price.times(text.size.parts);
+            return Ok(Look::Send { words: Words { text, kept: Some(kept) }, phone, country, price });
         }
         let code = self.code(message).await?;
         Ok(match text::render(&message.content, message.locale, &self.house, now, code.as_deref().unwrap_or(text::CODE_PLACEHOLDER)) {
             Ok(text) => {
                 let kept = code.is_none().then(|| text.body.clone());
-                Look::Send { words: Words { text, kept }, phone, country }
+                Look::Send { price: price.times(text.size.parts), words: Words { text, kept }, phone, country }
             }
             Err(unfit) => Look::Unfit(unfit.to_string()),
         })
@@ -128,12 +131,25 @@ impl Sender {
 
     /// A promotional text that waited into the night waits for the morning.
     fn slot(&self, message: &Message, phone: &PhoneNumber, now: Timestamp) -> Slot {
-        let hours = self.quiet_hours.filter(|_| message.class == Class::Promotional);
-        let place = Place::of(phone, message.time_zone.as_deref());
-        match (hours, place) {
-            (Some(hours), Some(place)) => quiet_hours::slot(message.message_id, &place, &hours, message.useful_until, now),
-            _ => Slot::Now,
+        match self.hours(message, phone) {
+            Some((hours, place)) => quiet_hours::slot(message.message_id, &place, &hours, message.useful_until, now),
+            None => Slot::Now,
         }
+    }
+
+    /// Until when AWS may try to deliver it. A promotional text that it takes a minute before the quiet hours is not to reach a phone in them.
+    fn end(&self, message: &Message, phone: &PhoneNumber, now: Timestamp) -> Timestamp {
+        let closing = self.hours(message, phone).map(|(hours, place)| match place.quiet(&hours, now) {
+            Quiet::Until(close) => close,
+            Quiet::Held(..) | Quiet::Always => now,
+        });
+        closing.map_or(message.useful_until, |closing| closing.min(message.useful_until))
+    }
+
+    /// The hours that it has to keep to, and where, if it has to.
+    fn hours(&self, message: &Message, phone: &PhoneNumber) -> Option<(SendingHours, Place)> {
+        let hours = self.quiet_hours.filter(|_| message.class == Class::Promotional)?;
+        Some((hours, Place::of(phone, message.time_zone.as_deref())?))
     }
 
     /// The code of a verification, made anew: it is not written anywhere.
@@ -147,9 +163,20 @@ impl Sender {
 
     async fn act(&self, message: &Message, look: Look, clock: fn() -> Timestamp) -> anyhow::Result<()> {
         match look {
-            Look::Send { words, phone, country } => {
-                let answer = self.call(message, &words.text, &phone, country, clock()).await;
-                self.write_down(message, &words, answer, clock()).await?;
+            Look::Send { words, phone, country, price } => {
+                let now = clock();
+                let dispatch = Dispatch {
+                    message_id: message.message_id,
+                    phone: &phone,
+                    country,
+                    body: &words.text.body,
+                    class: message.class,
+                    max_price: price,
+                    time_to_live: self.end(message, &phone, now).duration_since(now).try_into().unwrap_or_default(),
+                    gets_feedback: message.kind() == Kind::PhoneVerification,
+                };
+                let answer = self.provider.send(&dispatch).await;
+                self.write_down(message, &words, price, answer, clock()).await?;
             }
             Look::OptedOut(why) => self.conclude(message, Change::OptedOut, detail(&why)?, clock()).await?,
             Look::Erased => {
@@ -166,24 +193,15 @@ impl Sender {
         self.close_the_door(message).await
     }
 
-    async fn call(&self, message: &Message, text: &Text, phone: &PhoneNumber, country: Country, now: Timestamp) -> Answer {
-        let left = message.useful_until.duration_since(now);
-        let dispatch = Dispatch {
-            message_id: message.message_id,
-            phone,
-            country,
-            body: &text.body,
-            parts: text.size.parts,
-            class: message.class,
-            time_to_live: left.try_into().unwrap_or_default(),
-            gets_feedback: message.kind() == Kind::PhoneVerification,
-        };
-        self.provider.send(&dispatch).await
-    }
-
     /// Writes the outcome of the call. If that fails the row stays `sending`: the receipt, which carries our id, settles it, and no sender sends it again.
-    async fn write_down(&self, message: &Message, Words { text, kept }: &Words, answer: Answer, now: Timestamp) -> anyhow::Result<()> {
-        let price = message.country.and_then(|country| self.prices.of(country)).map(|price| price.times(text.size.parts));
+    async fn write_down(
+        &self,
+        message: &Message,
+        Words { text, kept }: &Words,
+        price: MicroUsd,
+        answer: Answer,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
         let sent = Notes::default()
             .with("body", kept)?
             .with("parts", text.size.parts)?

@@ -1,5 +1,7 @@
 //! Jobs in; texts, rows and orders out: against the simulator of AWS, with the real SDK in between.
 
+use std::sync::{Arc, Mutex};
+
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use jiff::{SignedDuration, Timestamp};
 use journeys::embedded::{Embedded, sdk};
@@ -65,7 +67,7 @@ impl Stage {
             admissions: Admissions::new(dynamodb(), "MessagesTable".into(), "LimitsTable".into()),
             opt_outs: OptOuts::new(dynamodb(), "OptOutsTable".into()),
             verifications: Verifications::new(dynamodb(), "VerificationsTable".into()),
-            provider: Provider::new(&sdk(url), "US=+18663448034".parse().expect("identities"), "allthrive-sms".into(), None, MicroUsd(20_000)),
+            provider: Provider::new(&sdk(url), "US=+18663448034".parse().expect("identities"), "allthrive-sms".into(), None),
             orders: OptOutOrders::new(embedded.sqs.clone(), "http://queues/inbound".into()),
             code_secret: Secret::new(&vault, "codes".into()),
             settings_link: SettingsLink { page: PAGE.into(), keys: RotatingSecret::new(&vault, "tokens".into()) },
@@ -413,6 +415,76 @@ async fn a_text_that_waited_into_the_night_waits_for_the_morning() {
     assert!(eight <= release && release < eight + SignedDuration::from_mins(20), "{release}");
 }
 
+impl Stage {
+    /// Puts a provider in the place of the simulator that takes everything; answers with what it was asked, in order.
+    fn listen(&mut self) -> Arc<Mutex<Vec<serde_json::Value>>> {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let heard = asked.clone();
+        let sdk = sdk("http://127.0.0.1:9")
+            .into_builder()
+            .http_client(infallible_client_fn(move |request| {
+                let body = serde_json::from_slice(request.body().bytes().expect("a body")).expect("json");
+                heard.lock().expect("heard").push(body);
+                http::Response::builder().status(200).body(json!({"MessageId": "aws-1"}).to_string()).expect("response")
+            }))
+            .build();
+        self.sender.provider = Provider::new(&sdk, "US=+18663448034".parse().expect("identities"), "allthrive-sms".into(), None);
+        asked
+    }
+}
+
+#[tokio::test]
+async fn aws_may_take_as_much_for_a_text_as_was_reserved_and_no_more() {
+    let mut stage = Stage::set().await;
+    let asked = stage.listen();
+    let short = stage.pending(1, streak(), PHONE).await;
+    stage.send(short).await.expect("send");
+    let long = BattleInvitation { inviter_name: "Ada".into(), battle_topic: "Haiku ".repeat(30), invitation_link: "https://allthrive.ai/b".into() };
+    let long = stage.pending(2, Content::BattleInvitation(long), PHONE).await;
+    stage.send(long).await.expect("send");
+    assert_eq!((stage.row(short).await.parts, stage.row(long).await.parts), (Some(1), Some(2)));
+    let most = asked.lock().expect("asked").iter().map(|request| request["MaxPrice"].clone()).collect::<Vec<_>>();
+    assert_eq!(most, [json!("0.00883"), json!("0.01766")]);
+    stage.sender.prices = "CA=11810".parse().expect("prices");
+    let nowhere = stage.pending(3, streak(), PHONE).await;
+    stage.send(nowhere).await.expect("done for good");
+    let row = stage.row(nowhere).await;
+    assert_eq!((row.status, row.delivery_detail.as_deref()), (Status::Failed, Some("texts to US are not allowed")));
+    assert_eq!(asked.lock().expect("asked").len(), 2);
+}
+
+#[tokio::test]
+async fn what_aws_takes_before_the_quiet_hours_does_not_reach_a_phone_in_them() {
+    fn at(second: i64) -> Timestamp {
+        let nine_in_the_evening: Timestamp = "2026-11-24T02:00:00Z".parse().expect("instant");
+        nine_in_the_evening + SignedDuration::from_secs(second)
+    }
+    let mut stage = Stage::set().await;
+    let asked = stage.listen();
+    let alert = Content::SecurityAlert(sms::content::SecurityAlert {
+        alert: sms::content::Alert::NewLogin,
+        detail: "Firefox".into(),
+        link: "https://allthrive.ai/s".into(),
+    });
+    let a_minute_before: fn() -> Timestamp = || at(-60);
+    let at_the_last_moment: fn() -> Timestamp = || at(-2);
+    let hours = Some(sms::quiet_hours::SendingHours::default());
+    let cases = [
+        (hours, invitation(), at(86_400), a_minute_before, 60),
+        (hours, invitation(), at(-30), a_minute_before, 30),
+        (hours, invitation(), at(86_400), at_the_last_moment, 5),
+        (hours, alert, at(86_400), a_minute_before, 86_460),
+        (None, invitation(), at(86_400), a_minute_before, 86_460),
+    ];
+    for ((hours, content, until, clock, seconds), id) in cases.into_iter().zip(1..) {
+        stage.sender.quiet_hours = hours;
+        let id = stage.write(Message::new(Uuid::from_u128(id), content, until, at(-3600)).to(PHONE.parse().ok())).await;
+        stage.sender.send(&json!({"message_id": id}).to_string(), Timestamp::MAX, clock).await.expect("send");
+        let last = asked.lock().expect("asked").last().cloned().expect("a call");
+        assert_eq!((&last["TimeToLive"], &last["Context"]["message_id"]), (&json!(seconds), &json!(id)));
+    }
+}
+
 #[tokio::test]
 async fn aws_s_own_spend_limit_closes_the_budget_and_the_refused_text_is_given_back() {
     let stage = Stage::set().await;
@@ -421,7 +493,7 @@ async fn aws_s_own_spend_limit_closes_the_budget_and_the_refused_text_is_given_b
     let until = sms::message::useful_until(&content, Timestamp::now());
     let mut message = Message::new(Uuid::from_u128(1), content, until, Timestamp::now()).to(PHONE.parse().ok());
     let month = sms::budget::month(Timestamp::now());
-    message.reserved = Some(sms::budget::Reserved { amount: MicroUsd(8830), month: month.clone(), day: None });
+    message.reserved = Some(sms::budget::Reserved { amount: MicroUsd(8830), resent: MicroUsd(0), month: month.clone(), day: None });
     let id = stage.write(message).await;
     stage.send(id).await.expect("done for good");
 
@@ -445,7 +517,7 @@ async fn a_sender_that_died_before_the_books_is_made_good_by_the_job_s_return() 
     let content = invitation();
     let until = sms::message::useful_until(&content, Timestamp::now());
     let mut message = Message::new(Uuid::from_u128(1), content, until, Timestamp::now()).to(PHONE.parse().ok());
-    message.reserved = Some(sms::budget::Reserved { amount: MicroUsd(8830), month, day: None });
+    message.reserved = Some(sms::budget::Reserved { amount: MicroUsd(8830), resent: MicroUsd(0), month, day: None });
     let id = stage.write(message).await;
     for change in [Change::Claimed, Change::Refused] {
         stage.sender.messages.change(id, change, None, Notes::default(), Timestamp::now()).await.expect("change");

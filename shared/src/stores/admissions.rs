@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
     operation::{transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
-    types::{AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
+    types::{AttributeValue, CancellationReason, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
 use jiff::{Timestamp, tz::TimeZone};
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::{Item, attribute, batch_items, overtaken, row};
 use crate::{
     books::{Books, day_key},
-    budget::{self, Budget, CLOSED_FOR, Reserved, Spent},
+    budget::{self, Bill, Budget, CLOSED_FOR, Reserved, Spent},
     caps::{Caps, Day, Hours},
     costs::{self, DayCosts, Figures, MonthCosts},
     due,
@@ -131,7 +131,7 @@ impl Admissions {
             }
             let books = self.books(&open, rules, now).await?;
             let mut after = books.clone();
-            let mut rows = Vec::with_capacity(open.len());
+            let (mut rows, mut dear) = (Vec::with_capacity(open.len()), Vec::new());
             for wish in open {
                 let message = gates::decide(wish.event, wish.recipient, wish.opt_out, &after, rules, now);
                 match before(*wish, message).await {
@@ -139,15 +139,24 @@ impl Admissions {
                         // It may have been refused after all.
                         message.reserved = message.reserved.take().filter(|_| matches!(message.status, Status::Pending | Status::Held));
                         after.count(&message, now);
+                        if let Some(price) = gates::unaffordable(&message) {
+                            let month = budget::month(gates::goes_at(wish.event, wish.recipient, rules, now));
+                            dear.push((month, message.class, price));
+                        }
                         rows.push(message);
                     }
                     Err(error) => drop(done.insert(wish.event.message_id(), Err(format!("{error:#}")))),
                 }
             }
             match self.write(&rows, &books, &after, rules, now).await? {
-                Wrote::All => done.extend(rows.into_iter().map(|row| (row.message_id, Ok(Admitted::New(row))))),
+                Wrote::All => {
+                    for (month, class, price) in dear {
+                        measure_refusal(&after.spent(&month), class, price, &rules.budget, now);
+                    }
+                    done.extend(rows.into_iter().map(|row| (row.message_id, Ok(Admitted::New(row)))));
+                }
                 Wrote::Repeats(old) => done.extend(old.into_iter().map(|(id, row)| (id, Ok(Admitted::Repeat(row))))),
-                Wrote::Overtaken => tokio::time::sleep(Duration::from_secs_f64(0.02 * f64::from(attempt + 1) * jitter())).await,
+                Wrote::Overtaken => let_others_pass(attempt).await,
             }
         }
         let answer = |wish: &Wish<'_>| match done.get(&wish.event.message_id()) {
@@ -158,9 +167,36 @@ impl Admissions {
         Ok(wishes.iter().map(answer).collect())
     }
 
+    /// Takes an answer to what somebody texted through the gates that it meets, and writes its row with what it uses up; or answers with the row that is there already.
+    pub async fn answer(&self, message: &Message, opt_out: Option<&OptOut>, rules: &Rules, now: Timestamp) -> anyhow::Result<Admitted> {
+        let month = budget::month(now);
+        for attempt in 0..TRIES {
+            let hours = message.phone.as_ref().map(Hours::key);
+            let books = self.read(hours.into_iter().chain([Spent::key(&month)]).collect()).await?;
+            let row = gates::answer(message.clone(), opt_out, &books, rules, now);
+            let mut after = books.clone();
+            after.count(&row, now);
+            match self.write(std::slice::from_ref(&row), &books, &after, rules, now).await? {
+                Wrote::All => {
+                    if let Some(price) = gates::unaffordable(&row) {
+                        measure_refusal(&after.spent(&month), row.class, price, &rules.budget, now);
+                    }
+                    return Ok(Admitted::New(row));
+                }
+                Wrote::Repeats(rows) => return rows.into_values().next().map(Admitted::Repeat).context("a repeat without its row"),
+                Wrote::Overtaken => let_others_pass(attempt).await,
+            }
+        }
+        anyhow::bail!("others were faster {TRIES} times")
+    }
+
     /// What the gates will want to know, by one read.
     pub(super) async fn books(&self, wishes: &[&Wish<'_>], rules: &Rules, now: Timestamp) -> anyhow::Result<Books> {
-        let keys = wishes.iter().flat_map(|wish| gates::counted_in(wish.event, wish.recipient, rules, now)).collect::<HashSet<_>>();
+        self.read(wishes.iter().flat_map(|wish| gates::counted_in(wish.event, wish.recipient, rules, now)).collect()).await
+    }
+
+    /// The rows of `keys`, by one read.
+    pub(super) async fn read(&self, keys: HashSet<String>) -> anyhow::Result<Books> {
         let batch = batch_items(&self.client, &self.limits, "limit_id", keys.into_iter().collect()).await?;
         anyhow::ensure!(batch.unprocessed.is_empty(), "DynamoDB did not get to {} rows of {}", batch.unprocessed.len(), self.limits);
         let mut books = Books::default();
@@ -222,7 +258,7 @@ impl Admissions {
     }
 
     /// Sets money aside, if there is as much. Others may have done so since the books were read: then the condition decides, not what was read.
-    fn reserve(&self, month: &str, amounts: Amounts, budget: Budget, now: Timestamp) -> anyhow::Result<TransactWriteItem> {
+    pub(super) fn reserve(&self, month: &str, amounts: Amounts, budget: Budget, now: Timestamp) -> anyhow::Result<TransactWriteItem> {
         let mut condition = "(attribute_not_exists(closed_until) OR closed_until <= :now)".to_owned();
         let mut values = Item::from([
             (":now".to_owned(), attribute(now.as_millisecond())?),
@@ -258,7 +294,7 @@ impl Admissions {
     }
 
     /// Counts texts in a user's day, if there is room for all of them.
-    fn count_in_day(&self, key: String, ids: Vec<String>, caps: &Caps, now: Timestamp) -> anyhow::Result<TransactWriteItem> {
+    pub(super) fn count_in_day(&self, key: String, ids: Vec<String>, caps: &Caps, now: Timestamp) -> anyhow::Result<TransactWriteItem> {
         let room = i64::try_from(caps.per_day)? - i64::try_from(ids.len())?;
         let update = self
             .update_limit(key.clone())
@@ -287,7 +323,21 @@ impl Admissions {
 
     /// Writes down what `row` has cost, once all is over with it, and takes it off the caps if it reached nobody. Once, however often it is called; nothing while the row may still change.
     pub async fn settle(&self, row: &Message, now: Timestamp) -> anyhow::Result<()> {
-        let Some(bill) = budget::bill(row) else { return Ok(()) };
+        match budget::bill(row) {
+            Some(bill) => self.pay(row, bill, now).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The same for a text about which no receipt is waited for any more: what it may have cost, it has.
+    pub async fn settle_for_good(&self, row: &Message, now: Timestamp) -> anyhow::Result<()> {
+        match budget::last_bill(row) {
+            Some(bill) => self.pay(row, bill, now).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn pay(&self, row: &Message, bill: Bill, now: Timestamp) -> anyhow::Result<()> {
         if let Some(reserved) = row.reserved.as_ref().filter(|_| bill.uncounted) {
             self.uncount(row, reserved).await?;
         }
@@ -319,7 +369,7 @@ impl Admissions {
                     return Ok(());
                 }
                 Err(error) if refused(&error, 0) => return Ok(()),
-                Err(error) if overtaken(&error) => tokio::time::sleep(Duration::from_secs_f64(0.02 * f64::from(attempt + 1) * jitter())).await,
+                Err(error) if overtaken(&error) => let_others_pass(attempt).await,
                 Err(error) => return Err(error).with_context(|| format!("TransactWriteItems on {} and {}", self.messages, self.limits)),
             }
         }
@@ -383,14 +433,19 @@ impl Admissions {
     }
 
     /// What AWS lets the account spend: holds this month and next, until AWS is asked again.
-    pub async fn limit(&self, limit: MicroUsd, now: Timestamp) -> anyhow::Result<()> {
+    pub async fn limit(&self, limit: MicroUsd, budget: &Budget, now: Timestamp) -> anyhow::Result<()> {
         let next = now.to_zoned(TimeZone::UTC).last_of_month()?.tomorrow()?.timestamp();
         for month in [now, next].map(budget::month) {
             let limited = self.client.update_item().table_name(&self.limits).key("limit_id", AttributeValue::S(Spent::key(&month)));
             let limited = limited.update_expression("SET aws_limit = :limit, expires_at = :forget");
             let limited = limited.expression_attribute_values(":limit", attribute(limit)?);
             let limited = limited.expression_attribute_values(":forget", attribute((now + budget::KEPT).as_second())?);
-            limited.send().await.with_context(|| format!("UpdateItem on {}", self.limits))?;
+            let limited = limited.return_values(ReturnValue::AllNew).send().await.with_context(|| format!("UpdateItem on {}", self.limits))?;
+            // Of a lower limit more may be used up than of ours, and nobody may be texted for days.
+            if limit < budget.monthly && month == budget::month(now) {
+                let spent = row(limited.attributes.context("the limited month did not come back")?, &self.limits)?;
+                metrics::emit(now, Metric::BudgetUsedPercent, budget.used_percent(&spent));
+            }
         }
         Ok(())
     }
@@ -410,13 +465,13 @@ impl Admissions {
 
 /// Money to set aside in one month, in micro-USD.
 #[derive(Debug, Clone, Copy, Default)]
-struct Amounts {
+pub(super) struct Amounts {
     promotional: i64,
     transactional: i64,
 }
 
 /// What the rows reserve, by month.
-fn amounts(rows: &[Message]) -> BTreeMap<String, Amounts> {
+pub(super) fn amounts(rows: &[Message]) -> BTreeMap<String, Amounts> {
     let mut months = BTreeMap::<String, Amounts>::new();
     for (row, reserved) in rows.iter().filter_map(|row| Some((row, row.reserved.as_ref()?))) {
         let amounts = months.entry(reserved.month.clone()).or_default();
@@ -447,6 +502,20 @@ fn measure(rows: &[Message], after: &Books, budget: &Budget, now: Timestamp) {
     for month in amounts(rows).keys() {
         metrics::emit(now, Metric::BudgetUsedPercent, budget.used_percent(&after.spent(month)));
     }
+}
+
+/// Says how much of the month's money would be gone with a text that the budget just refused. Promotional texts end where the alarm is to ring: without those that are
+/// refused, it never would.
+pub(super) fn measure_refusal(spent: &Spent, class: Class, price: MicroUsd, budget: &Budget, now: Timestamp) {
+    // That AWS refuses everything has a metric of its own.
+    if spent.closed(now).is_none() {
+        metrics::emit(now, Metric::BudgetUsedPercent, budget.used_percent(&spent.and(class, price)));
+    }
+}
+
+/// Waits a moment before everything is decided anew.
+pub(super) async fn let_others_pass(attempt: u32) {
+    tokio::time::sleep(Duration::from_secs_f64(0.02 * f64::from(attempt + 1) * jitter())).await;
 }
 
 fn reasons(error: &TransactWriteItemsError) -> &[CancellationReason] {

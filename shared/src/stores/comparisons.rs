@@ -24,6 +24,9 @@ pub struct Comparison {
     /// When it began.
     #[serde(with = "moment")]
     pub begun_at: Timestamp,
+    /// When AWS was last asked what it lets the account spend: daily, however long a comparison takes.
+    #[serde(default, with = "moment::option", skip_serializing_if = "Option::is_none")]
+    pub limit_asked_at: Option<Timestamp>,
     /// What comes next.
     pub stage: Stage,
     /// Numbers found so far on AWS's list that are not opted out here.

@@ -1,7 +1,5 @@
 //! Digests: one text takes the place of several held ones, in their rows and in the books, by one transaction.
 
-use std::time::Duration;
-
 use anyhow::Context;
 use aws_sdk_dynamodb::{
     error::SdkError,
@@ -11,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     Admissions, Wish,
-    admissions::{TRIES, refused},
+    admissions::{TRIES, let_others_pass, refused},
     attribute, messages, overtaken,
 };
 use crate::{
@@ -19,7 +17,6 @@ use crate::{
     budget::{self, Reserved, Spent},
     gates::{self, Rules},
     kind::Class,
-    lambda::jitter,
     message::{Message, Status},
     metrics,
 };
@@ -71,7 +68,7 @@ impl Admissions {
                     return Ok(Some(digest));
                 }
                 Err(error) if (0..=parts.len()).any(|place| refused(&error, place)) => return Ok(None),
-                Err(error) if overtaken(&error) => tokio::time::sleep(Duration::from_secs_f64(0.02 * f64::from(attempt + 1) * jitter())).await,
+                Err(error) if overtaken(&error) => let_others_pass(attempt).await,
                 Err(error) => return Err(error).with_context(|| format!("TransactWriteItems on {} and {}", self.messages, self.limits)),
             }
         }

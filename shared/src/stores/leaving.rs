@@ -122,13 +122,19 @@ impl Messages {
             (":was".to_owned(), attribute(row.status)?),
             (":tried".to_owned(), attribute(row.attempts)?),
         ]);
+        // It may just be moved to the books of another day.
+        let (same_books, reserved) = match old.get("reserved") {
+            Some(reserved) => (" AND #reserved = :reserved_was", Some((":reserved_was".to_owned(), reserved.clone()))),
+            None => (" AND attribute_not_exists(#reserved)", None),
+        };
+        let (named, values) = (named.chain(["reserved".to_owned()]), values.chain(reserved));
         let updated = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(messages::key(row.message_id)))
             .update_expression(expression)
-            .condition_expression("#status = :was AND #attempts = :tried")
+            .condition_expression(format!("#status = :was AND #attempts = :tried{same_books}"))
             .set_expression_attribute_names(Some(named.map(|name| (format!("#{name}"), name)).collect()))
             .set_expression_attribute_values(Some(values.collect()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)

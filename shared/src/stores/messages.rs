@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::{Item, attribute, batch_get, batch_items, row};
 use crate::{
+    budget::Reserved,
     due,
     event::UserId,
     kind::Kind,
@@ -314,15 +315,22 @@ pub(super) fn item(message: &Message) -> anyhow::Result<Item> {
     Ok(item)
 }
 
+/// The write that lets a text in doubt be sent again, with what is then `reserved` for it: one of a transaction.
+pub(super) fn retry(table: &str, row: &Message, reserved: &Reserved, now: Timestamp) -> anyhow::Result<Update> {
+    let (from, to) = Change::Retried.edge();
+    let to = to.context("a change that leads nowhere")?;
+    let mut edit = edit(Change::Retried, &from, to, Some(row.attempts), Notes::default().with("reserved", reserved)?, now)?;
+    edit.due(due::after(to, now))?;
+    edit.of_transaction(table, row.message_id)
+}
+
 /// The write that makes a held text part of the digest `into` and takes it out of the books: one of a transaction.
 pub(super) fn merge(table: &str, id: Uuid, into: Uuid, now: Timestamp) -> anyhow::Result<Update> {
     let (from, to) = Change::Merged.edge();
     let notes = Notes::default().with("merged_into", into)?.with("settled", MicroUsd(0))?;
     let mut edit = edit(Change::Merged, &from, to.context("a change that leads nowhere")?, None, notes, now)?;
     edit.due(None)?;
-    let update = Update::builder().table_name(table).set_key(Some(key(id)));
-    let update = update.update_expression(edit.expression()).condition_expression(edit.condition());
-    Ok(update.set_expression_attribute_names(Some(edit.names())).set_expression_attribute_values(Some(edit.values())).build()?)
+    edit.of_transaction(table, id)
 }
 
 /// The write of a change, but for when the row is due next.
@@ -376,6 +384,12 @@ impl Edit {
             None => self.remove = Some("due_at"),
         }
         Ok(())
+    }
+
+    fn of_transaction(self, table: &str, id: Uuid) -> anyhow::Result<Update> {
+        let update = Update::builder().table_name(table).set_key(Some(key(id)));
+        let update = update.update_expression(self.expression()).condition_expression(self.condition());
+        Ok(update.set_expression_attribute_names(Some(self.names())).set_expression_attribute_values(Some(self.values())).build()?)
     }
 
     fn expression(&self) -> String {

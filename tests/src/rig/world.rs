@@ -129,7 +129,8 @@ impl World {
     /// Says that AWS's opt-out list was compared with ours a moment ago.
     pub async fn compared(&self) -> anyhow::Result<()> {
         use sms::stores::{Comparison, Comparisons, Stage};
-        let comparison = Comparison { revision: 1, begun_at: self.now(), stage: Stage::Done, only_theirs: 0, only_ours: 0 };
+        let now = self.now();
+        let comparison = Comparison { revision: 1, begun_at: now, limit_asked_at: Some(now), stage: Stage::Done, only_theirs: 0, only_ours: 0 };
         Comparisons::new(self.cloud.database.dynamodb.clone(), "LimitsTable".into()).write(&comparison).await.map(drop)
     }
 

@@ -23,7 +23,7 @@ async fn settled(stage: &Stage, id: u128, content: Content, status: Status, at: 
         estimated_price: Some(MicroUsd(17_660)),
         price: Some(MicroUsd(11_620)),
         carrier_fee: Some(MicroUsd(6_040)),
-        reserved: Some(Reserved { amount: MicroUsd(17_660), month: sms::budget::month(at), day: None }),
+        reserved: Some(Reserved { amount: MicroUsd(17_660), resent: MicroUsd(0), month: sms::budget::month(at), day: None }),
         ..row
     };
     Messages::new(stage.embedded.dynamodb.clone(), "MessagesTable".into()).write(&row).await.expect("write");

@@ -91,6 +91,29 @@ async fn once_a_day_aws_is_asked_what_may_be_spent_and_its_limit_holds_this_mont
 }
 
 #[tokio::test]
+async fn what_may_be_spent_is_asked_daily_however_long_the_comparison_takes() {
+    let stage = Stage::set().await.with_opt_outs((0..40).map(|n| opted_out(n, Some(long_ago()))), 0..40).await;
+    stage.run_at(noon()).await;
+    stage.simulator.simulator.set_faults(simulator::Faults { spend_limit_usd: Some(7.0), ..simulator::Faults::default() });
+    let limit = async || {
+        let rows = stage.embedded.scan("LimitsTable").await.expect("scan");
+        rows.iter().find(|row| row["limit_id"] == "budget/2026-11").and_then(|row| row["aws_limit"].as_i64())
+    };
+    let tomorrow = noon() + minutes(24 * 60);
+    stage.run_at(tomorrow - MOMENT).await;
+    assert_eq!(limit().await, Some(1_000_000_000));
+    stage.run_at(tomorrow).await;
+    assert!(matches!(stage.found().await.0, Progress::Ours { .. }), "yesterday's comparison is still under way");
+    assert_eq!(limit().await, Some(7_000_000));
+    drop(stage.embedded.calls.take());
+    for _ in 0..12 {
+        stage.run_at(tomorrow).await;
+    }
+    let asked = stage.embedded.calls.take().into_iter().filter(|call| call.ends_with("UpdateItem")).count();
+    assert_eq!(asked, 0, "once");
+}
+
+#[tokio::test]
 async fn lists_that_agree_bring_no_orders() {
     let stage = Stage::set().await.with_opt_outs((0..12).map(|n| opted_out(n, Some(long_ago()))), 0..12).await;
     assert_eq!(stage.compare().await, 4, "one page of theirs, five and five and two of ours");

@@ -30,7 +30,7 @@ fn morning() -> Timestamp {
     "2026-11-23T13:20:00Z".parse().expect("instant")
 }
 
-fn ada() -> Recipient {
+pub fn ada() -> Recipient {
     let phone = || PHONE.parse().expect("phone");
     let consent = Consent { given_at: night(), method: Method::SettingsPage, ip: None, disclosure_version: None, phone: phone(), revoked_at: None };
     Recipient {

@@ -3,6 +3,7 @@
 mod codes;
 mod comparison;
 mod deaths;
+mod deferred;
 mod digests;
 mod races;
 mod rules;

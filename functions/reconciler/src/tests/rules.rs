@@ -1,6 +1,10 @@
 //! Each rule, at its edges.
 
-use sms::due::{BOOKED_AFTER, LAST_RECEIPT};
+use sms::{
+    budget::Reserved,
+    due::{BOOKED_AFTER, LAST_RECEIPT},
+    metrics::{self, Metric},
+};
 
 use super::*;
 
@@ -59,7 +63,7 @@ async fn a_lease_holds_to_its_last_moment() {
     assert_eq!((stage.status(1).await, stage.status(2).await), (Status::Sending, Status::Sending));
     stage.run_at(noon() + LEASE).await;
     assert_eq!((stage.status(1).await, stage.status(2).await), (Status::Unknown, Status::Unknown));
-    assert_eq!(stage.due_at(1).await, None, "an invitation is never sent again");
+    assert_eq!(stage.due_at(1).await, Some(noon() + LEASE + LAST_RECEIPT), "an invitation is never sent again, but a receipt may say what it costs");
     assert_eq!(stage.due_at(2).await, Some(noon() + LEASE + RESEND_AFTER), "an alert is, unless its receipt comes");
     assert_eq!((stage.jobs("urgent").len(), stage.jobs("bulk").len()), (0, 0));
     assert!(stage.row(1).await.delivery_detail.is_some());
@@ -98,6 +102,10 @@ async fn what_is_never_sent_again_or_known_to_aws_or_of_no_use_stays_in_doubt_an
         stage.run_at(noon() + minutes(minute)).await;
     }
     for id in 1..=3 {
+        assert_eq!((stage.status(id).await, stage.due_at(id).await), (Status::Unknown, Some(noon() + LAST_RECEIPT)), "{id}");
+    }
+    stage.run_at(noon() + LAST_RECEIPT).await;
+    for id in 1..=3 {
         assert_eq!((stage.status(id).await, stage.due_at(id).await), (Status::Unknown, None), "{id}");
     }
     assert_eq!((stage.jobs("urgent").len(), stage.jobs("bulk").len()), (0, 0));
@@ -113,6 +121,128 @@ async fn a_receipt_that_still_comes_settles_a_doubt() {
     stage.run_at(noon() + minutes(2)).await;
     assert_eq!((stage.status(1).await, stage.status(2).await), (Status::Delivered, Status::Delivered));
     assert_eq!((stage.jobs("urgent").len(), stage.due().await.len()), (0, 0));
+}
+
+impl Stage {
+    async fn month(&self) -> Value {
+        let rows = self.embedded.scan("LimitsTable").await.expect("scan");
+        rows.into_iter().find(|row| row["limit_id"] == "budget/2026-11").unwrap_or_default()
+    }
+
+    async fn settle(&self, id: u128, at: Timestamp) {
+        self.reconciler.admissions.settle(&self.row(id).await, at).await.expect("settle");
+    }
+}
+
+fn reserving(row: Message) -> Message {
+    let reserved = Reserved { amount: MicroUsd(1000), resent: MicroUsd(0), month: "2026-11".into(), day: None };
+    Message { reserved: Some(reserved), estimated_price: Some(MicroUsd(1000)), ..row }
+}
+
+#[tokio::test]
+async fn what_no_receipt_spoke_of_is_in_the_books_when_none_is_waited_for_any_more() {
+    let priced = Message { price: Some(MicroUsd(700)), ..reserving(row(2, alert(), Status::Sent, noon(), minutes(600))) };
+    let coded = reserving(row(4, code(), Status::Sent, noon(), minutes(10)));
+    let rows = [reserving(in_doubt(1, invitation(), 1, noon())), priced, reserving(in_doubt(3, alert(), 1, noon() - minutes(800))), coded];
+    let stage = Stage::set().await.with(rows).await;
+    stage.run_at(noon() + LAST_RECEIPT - minutes(801)).await;
+    assert_eq!(stage.month().await["settled"], Value::Null, "a receipt may still come");
+    for _ in 0..3 {
+        stage.run_at(noon() + LAST_RECEIPT).await;
+    }
+    for (id, status, price) in [(1, Status::Unknown, 1000), (2, Status::Sent, 700), (3, Status::Unknown, 1000), (4, Status::Sent, 1000)] {
+        let row = stage.row(id).await;
+        assert_eq!((row.status, row.settled), (status, Some(MicroUsd(price))), "{id}");
+    }
+    assert_eq!(stage.due().await.len(), 0);
+    // What was reserved is not in this book: only what it differs by.
+    let month = stage.month().await;
+    assert_eq!((month["settled"].as_i64(), month["committed"].as_i64()), (Some(3700), Some(-300)));
+    let costs = stage.reconciler.admissions.costs("2026-11").await.expect("costs");
+    let sent = costs.days.values().flat_map(BTreeMap::values).map(|figures| figures.sent).sum::<i64>();
+    assert_eq!(sent, 4, "each is in what the days have cost");
+
+    let late = noon() + LAST_RECEIPT + minutes(1);
+    for id in [1, 2] {
+        assert!(stage.change(id, Change::Arrived, None, late).await.is_some());
+        stage.settle(id, late).await;
+        assert_eq!(stage.status(id).await, Status::Delivered, "a receipt that comes all the same says what became of it");
+    }
+    assert_eq!(stage.month().await["settled"].as_i64(), Some(3700), "and the books have it once");
+}
+
+#[tokio::test]
+async fn whatever_call_a_run_dies_after_what_is_left_for_good_is_in_the_books_once() {
+    let mut deaths = 0;
+    loop {
+        let stage = Stage::set().await.with([reserving(row(1, alert(), Status::Sent, noon(), minutes(600)))]).await;
+        stage.embedded.calls.end_after(Some(deaths));
+        let survived = stage.reconciler.run(Timestamp::MAX, || noon() + LAST_RECEIPT).await.is_ok();
+        stage.embedded.calls.end_after(None);
+        stage.run_at(noon() + LAST_RECEIPT).await;
+        assert_eq!((stage.month().await["settled"].as_i64(), stage.due().await.len()), (Some(1000), 0), "a death after call {deaths}");
+        if survived {
+            break;
+        }
+        deaths += 1;
+    }
+    assert!(deaths > 5, "{deaths} calls are too few");
+}
+
+#[tokio::test]
+async fn an_alert_that_is_sent_again_reserves_again_and_is_settled_for_both() {
+    let stage = Stage::set().await.with([reserving(in_doubt(1, alert(), 1, noon()))]).await;
+    for _ in 0..2 {
+        stage.run_at(noon() + RESEND_AFTER).await;
+    }
+    let row = stage.row(1).await;
+    assert_eq!((row.status, row.reserved.as_ref().map(|reserved| reserved.amount)), (Status::Pending, Some(MicroUsd(2000))));
+    assert_eq!(
+        (stage.month().await["committed"].as_i64(), stage.jobs("urgent")),
+        (Some(1000), vec![1]),
+        "what the first one reserved is not in this book"
+    );
+    let later = noon() + RESEND_AFTER;
+    for change in [Change::Claimed, Change::Accepted] {
+        stage.change(1, change, None, later).await.expect("a change");
+    }
+    let notes = Notes::default().with("price", 600).expect("notes");
+    let arrived = stage.reconciler.messages.change(Uuid::from_u128(1), Change::Arrived, None, notes, later).await.expect("change");
+    assert!(matches!(arrived, Changed::Yes(_)));
+    stage.settle(1, later).await;
+    assert_eq!(stage.row(1).await.settled, Some(MicroUsd(600 + 1000)), "what the receipt says of one, and what is reserved for the other");
+    let month = stage.month().await;
+    assert_eq!((month["committed"].as_i64(), month["settled"].as_i64()), (Some(600), Some(1600)));
+}
+
+#[tokio::test]
+async fn an_alert_that_is_refused_when_it_is_sent_again_has_cost_what_the_first_may_have() {
+    let stage = Stage::set().await.with([reserving(in_doubt(1, alert(), 1, noon()))]).await;
+    let later = noon() + RESEND_AFTER;
+    stage.run_at(later).await;
+    for change in [Change::Claimed, Change::Refused] {
+        stage.change(1, change, None, later).await.expect("a change");
+    }
+    stage.settle(1, later).await;
+    assert_eq!((stage.row(1).await.settled, stage.month().await["committed"].as_i64()), (Some(MicroUsd(1000)), Some(0)));
+}
+
+#[tokio::test]
+async fn an_alert_in_doubt_for_which_there_is_no_money_stays_in_doubt_and_says_why_until_there_is() {
+    let mut stage = Stage::set().await.with([reserving(in_doubt(1, alert(), 1, noon()))]).await;
+    stage.reconciler.rules.budget.monthly = MicroUsd(999);
+    let _ = metrics::record::take();
+    stage.run_at(noon() + RESEND_AFTER).await;
+    let row = stage.row(1).await;
+    assert_eq!((row.status, row.reserved.map(|reserved| reserved.amount)), (Status::Unknown, Some(MicroUsd(1000))));
+    assert!(row.delivery_detail.is_some_and(|why| why.starts_with("not sent again: ") && why.contains("too much")));
+    assert!(metrics::record::take().iter().any(|(metric, used)| *metric == Metric::BudgetUsedPercent && *used > 100.0));
+    assert_eq!(stage.jobs("urgent"), [] as [u128; 0]);
+    stage.reconciler.rules.budget.monthly = MicroUsd(1000);
+    stage.run_at(noon() + RESEND_AFTER + minutes(60) - MOMENT).await;
+    assert_eq!(stage.status(1).await, Status::Unknown);
+    stage.run_at(noon() + RESEND_AFTER + minutes(60)).await;
+    assert_eq!((stage.status(1).await, stage.jobs("urgent")), (Status::Pending, vec![1]));
 }
 
 fn held(id: u128, release: i64, end: i64) -> Message {
@@ -138,7 +268,7 @@ async fn held_texts_are_released_in_their_minute_spread_out_over_it() {
 #[tokio::test]
 async fn a_held_text_whose_end_comes_before_its_release_is_expired_at_its_end_with_its_reason() {
     let unreleased = Message { release_at: None, ..held(2, 0, 100) };
-    let reserved = sms::budget::Reserved { amount: sms::money::MicroUsd(8830), month: "2026-11".into(), day: None };
+    let reserved = Reserved { amount: MicroUsd(8830), resent: MicroUsd(0), month: "2026-11".into(), day: None };
     let stage = Stage::set().await.with([Message { reserved: Some(reserved), ..held(1, 480, 100) }, unreleased]).await;
     stage.run_at(noon() + minutes(100) - MOMENT).await;
     assert_eq!((stage.status(1).await, stage.status(2).await), (Status::Held, Status::Held));
@@ -148,7 +278,7 @@ async fn a_held_text_whose_end_comes_before_its_release_is_expired_at_its_end_wi
         assert_eq!((row.status, row.delivery_detail.as_deref()), (Status::Expired, Some("of no use any more before it could be released")));
     }
     assert_eq!((stage.jobs("bulk").len(), stage.due_at(1).await), (0, None));
-    assert_eq!(stage.row(1).await.settled, Some(sms::money::MicroUsd(0)));
+    assert_eq!(stage.row(1).await.settled, Some(MicroUsd(0)));
     let books = stage.embedded.scan("LimitsTable").await.expect("scan");
     assert_eq!(
         books.iter().find(|row| row["limit_id"] == "budget/2026-11").map(|book| &book["committed"]),
