@@ -38,7 +38,6 @@ IDENTITIES = read_setting("ORIGINATION_IDENTITIES", texts.pairs)
 CONFIGURATION_SET = setting("CONFIGURATION_SET")
 PROTECT_CONFIGURATION = os.environ.get("PROTECT_CONFIGURATION_ID")
 PRICES = read_setting("PRICES", texts.prices)
-MAX_PRICE_PER_PART = read_setting("MAX_PRICE_PER_PART", int)
 PARTS_PER_SECOND = read_setting("PARTS_PER_SECOND", int)
 REQUESTS_PER_SECOND = read_setting("REQUESTS_PER_SECOND", int)
 SENDING_HOURS = read_setting("SENDING_HOURS", texts.sending_hours) if setting("QUIET_HOURS") == "on" else None
@@ -372,7 +371,7 @@ def call(row: Row, identity: str | None, text: texts.Text) -> Answer:
     if not identity:
         return Answer("failed", f"no origination identity for {row.get('country')}")
     left = (instant(row["useful_until"]) - edge.now()) // timedelta(seconds=1)
-    tens = (MAX_PRICE_PER_PART * text.parts + 9) // 10
+    tens = (PRICES.get(row.get("country"), 0) * text.parts + 9) // 10
     request = {
         "DestinationPhoneNumber": row["phone"],
         "OriginationIdentity": identity,

@@ -7,6 +7,7 @@ use journeys::{
 };
 use serde_json::json;
 use sms::{
+    budget::Budget,
     consent::Method,
     event::message_id,
     gates::{Gate, Verdict},
@@ -324,14 +325,15 @@ async fn a_limit_of_aws_below_our_budget_stops_a_text_by_the_budget_alone() -> a
     let stack = Stack::open().await?;
     stack.person("limited", "+13125569010").await?;
     let (at, rich) = (month_ahead(6)?, [("MONTHLY_BUDGET", "1000000000")]);
+    let ours = Budget { monthly: MicroUsd(1_000_000_000), promotional: None, transactional: None, kept_percent: 20 };
     let (stopped, sent) = (Published::sample("security_alert", "limited")?, Published::sample("security_alert", "limited")?);
     // As the reconciler does once a day. One part costs a millionth of a dollar more.
-    admissions(&stack).limit(MicroUsd(8829), at).await?;
+    admissions(&stack).limit(MicroUsd(8829), &ours, at).await?;
     produce_at(&stack, at, &rich, std::slice::from_ref(&stopped)).await?;
     let row = stack.settled(&stopped).await?;
     decided_alone(&row, Gate::Budget);
     assert!(why(&row).contains("of this month's") && !why(&row).contains("kept"), "{}", why(&row));
-    admissions(&stack).limit(MicroUsd(8830), at).await?;
+    admissions(&stack).limit(MicroUsd(8830), &ours, at).await?;
     produce_at(&stack, at, &rich, std::slice::from_ref(&sent)).await?;
     assert_eq!(stack.settled(&sent).await?.status, Status::Delivered);
     Ok(())
