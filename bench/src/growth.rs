@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     Effort,
     contestant::Contestant,
-    pipeline::{Pipeline, Sample, cloud, gentle},
+    pipeline::{Pipeline, Sample, gentle},
     process::ms,
 };
 

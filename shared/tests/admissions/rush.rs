@@ -182,7 +182,7 @@ impl Rush {
         let (all, promotional, transactional) = (of("committed"), of("promotional"), of("transactional"));
         assert!(promotional >= 0 && transactional >= 0 && all == promotional + transactional, "{month}");
         let budget = &self.stage.rules.budget;
-        let (most, to_promotional) = (budget.ceiling(Class::Transactional).0, budget.ceiling(Class::Promotional).0);
+        let (most, to_promotional) = (budget.monthly.0, budget.monthly.0 / 100 * i64::from(100 - budget.kept_percent));
         assert!(all <= most + overrun.promotional + overrun.transactional, "{month} is over {most} with {overrun:?}");
         for (spent, most, over) in [
             (promotional, to_promotional, overrun.promotional),

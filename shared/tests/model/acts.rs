@@ -145,7 +145,7 @@ impl Actor {
         (2, Self::MainApp),
         (3, Self::Queue),
         (7, Self::Sender),
-        (4, Self::Aws),
+        (3, Self::Aws),
         (2, Self::Reconciler),
         (1, Self::Doubter),
         (2, Self::Truster),
@@ -216,15 +216,11 @@ fn handiwork(hand: Hand, doing: Doing) -> Vec<Act> {
     work.into_iter().chain([Act::Die(hand)]).collect()
 }
 
-/// Mostly of what is not over, where late and doubled ones change nothing; above all of what is about to be sent again.
+/// Of anything that AWS has, over or not; above all of what is about to be sent again, since that is rare.
 fn receipts(model: &Model) -> Vec<Act> {
     let last = |id| [Change::Arrived, Change::Lost].into_iter().flat_map(move |change| Tariff::ALL.map(|tariff| Act::Receive(id, change, tariff)));
     let of = |id| last(id).chain([Act::Receive(id, Change::Handed, Tariff::Unsaid); 3]);
-    let weight = |text: &Text| match text.status {
-        Status::Pending => 25,
-        Status::Sending | Status::Unknown | Status::Sent => 5,
-        _ => 1,
-    };
+    let weight = |text: &Text| if text.status == Status::Pending { 50 } else { 1 };
     let taken = model.texts.iter().filter(|text| text.is_taken);
     taken.flat_map(|text| repeat_n(text.id, weight(text))).flat_map(of).collect()
 }

@@ -259,7 +259,8 @@ impl System {
             let month = reserved.map_or_else(|| budget::month(self.now), |reserved| reserved.month.clone());
             let amount = MicroUsd(bill.price.0 - reserved.map_or(0, |reserved| reserved.amount.0));
             // Without a number and a day it is only money: the text is counted already.
-            let difference = Message { phone: None, reserved: Some(Reserved { amount, month, day: None }), ..row.message.clone() };
+            let difference =
+                Message { phone: None, reserved: Some(Reserved { amount, month, day: None, resent: MicroUsd(0) }), ..row.message.clone() };
             self.books.count(&difference, self.now);
         }
         row.message.settled = Some(bill.price);

@@ -203,7 +203,7 @@ pub fn logical_id(name: &str) -> String {
 }
 
 async fn next(State(runtime): State<Runtime>) -> ([(HeaderName, String); 3], Json<Value>) {
-    runtime.moments.send_modify(|moments| drop(moments.asked.get_or_insert_with(Instant::now)));
+    runtime.moments.send_modify(|moments| moments.asked = moments.asked.or_else(|| Some(Instant::now())));
     let event = runtime.events.lock().await.recv().await;
     if event.is_none() {
         std::future::pending::<()>().await;

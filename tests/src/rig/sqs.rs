@@ -48,7 +48,8 @@ impl Sqs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a message into a queue, to be seen from `visible_at` on.
+    /// Puts a message into a queue, to be seen from `visible_at` on; answers with its id.
+    #[expect(clippy::must_use_candidate, reason = "most do not want to know")]
     pub fn put(&self, queue: &str, body: &str, attributes: Value, visible_at: Timestamp) -> String {
         let id = Uuid::new_v4().to_string();
         let stored = Stored { id: id.clone(), body: body.to_owned(), attributes, visible_at, receives: 0, handle: String::new() };
@@ -119,10 +120,10 @@ impl Sqs {
             "SendMessage" => json!({"MessageId": keep(request)}),
             "SendMessageBatch" => {
                 let entries = request["Entries"].as_array().map(Vec::as_slice).unwrap_or_default();
-                let (refused, kept): (Vec<_>, Vec<_>) = entries.iter().partition(|_| refuses());
+                let (failed, kept): (Vec<_>, Vec<_>) = entries.iter().partition(|_| refuses());
                 let kept = kept.into_iter().map(|entry| json!({"Id": entry["Id"], "MessageId": keep(entry), "MD5OfMessageBody": ""}));
-                let refused = refused.into_iter().map(|entry| json!({"Id": entry["Id"], "Code": "InternalError", "SenderFault": false}));
-                json!({"Successful": kept.collect::<Vec<_>>(), "Failed": refused.collect::<Vec<_>>()})
+                let failed = failed.into_iter().map(|entry| json!({"Id": entry["Id"], "Code": "InternalError", "SenderFault": false}));
+                json!({"Successful": kept.collect::<Vec<_>>(), "Failed": failed.collect::<Vec<_>>()})
             }
             "ChangeMessageVisibility" => {
                 let seconds = SignedDuration::from_secs(request["VisibilityTimeout"].as_i64().unwrap_or_default());

@@ -207,7 +207,7 @@ impl Storm {
             self.note_obeyed(polling, &records);
             // At least once is not once.
             let nth = self.again.fetch_add(1, Ordering::Relaxed);
-            if drawn(self.schedule.seed, ("again", nth)) % 30 == 0 && self.schedule.calm.load(Ordering::Acquire) == 0 {
+            if drawn(self.schedule.seed, ("again", nth)).is_multiple_of(30) && self.schedule.calm.load(Ordering::Acquire) == 0 {
                 for record in &records {
                     self.schedule.strikes("records delivered again", Fate::Pass);
                     self.world.cloud.sqs.put(polling.queue, record["body"].as_str().unwrap_or_default(), Value::Null, self.world.now());

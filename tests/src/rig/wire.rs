@@ -92,6 +92,7 @@ impl Wire {
     }
 
     /// What is to become of the function's answer; `false` if nobody may hear it.
+    #[must_use]
     pub fn hears_answer(&self) -> bool {
         let fate = (self.hand)(&Call { function: self.function, service: "Lambda", operation: "Answer" });
         if self.is_doomed() || matches!(fate, Fate::DiesBefore | Fate::DiesDuring | Fate::DiesAfter) {

@@ -95,7 +95,7 @@ impl World {
             let mut environment = defaults(&logical_id(name), resource)?;
             for (name, value) in SETTINGS.iter().chain(settings) {
                 if let Some(entry) = environment.iter_mut().find(|(known, _)| known == name) {
-                    *value_of(entry) = (*value).to_owned();
+                    (*value).clone_into(value_of(entry));
                 }
             }
             environments.insert(name, environment);
@@ -302,43 +302,21 @@ impl World {
         let dead = self.cloud.sqs.all(DEAD);
         for event in self.published.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let id = message_id(event["source"].as_str().unwrap_or_default(), event["id"].as_str().unwrap_or_default());
-            let is_dead = || dead.iter().any(|letter| letter.body == event.to_string() || letter.body.contains(&id.to_string()));
+            let body = event.to_string();
+            let is_dead = || dead.iter().any(|letter| letter.body == body || letter.body.contains(&id.to_string()));
             broken.unless(rows.iter().any(|row| row.message_id == id) || is_dead(), || format!("the event of {id} is lost"));
         }
         let mut taken = 0;
         for row in &rows {
             let times = self.cloud.provider.simulator.taken(row.message_id);
             taken += times;
-            self.text_holds(row, times, &mut broken);
+            text_holds(row, times, &mut broken);
         }
         let all = self.cloud.provider.simulator.stats().accepted;
         broken.unless(taken == all, || format!("{all} texts were sent, and the rows know of {taken}"));
         self.books_hold(&rows, &mut broken).await?;
         self.privacy_holds(&rows, &mut broken);
         Ok(broken)
-    }
-
-    /// Never twice, never lost, and never without an account of it.
-    fn text_holds(&self, row: &Message, times: u64, broken: &mut Broken) {
-        let (kind, status) = (row.kind(), row.status);
-        let what = |why: &str| format!("{} is {} and was sent {times} times: {why}", kind.as_str(), status.as_str());
-        let doubts = row.changes.iter().filter(|entered| entered.status == Status::Unknown).count() as u64;
-        let most = match kind.when_unknown() {
-            WhenUnknown::NeverResend => 1,
-            WhenUnknown::Resend => 1 + doubts,
-        };
-        broken.unless(times <= most, || what("too often"));
-        match status {
-            Status::Delivered | Status::Undelivered | Status::Sent => broken.unless(times >= 1, || what("nobody sent it")),
-            Status::Unknown => broken.unless(kind.when_unknown() == WhenUnknown::NeverResend || times >= 1, || what("it is lost")),
-            Status::Suppressed | Status::Failed | Status::Merged => broken.unless(times == 0 || doubts > 0, || what("it was not to be sent")),
-            Status::Expired => broken.unless(times == 0 || doubts > 0, || what("it was over")),
-            Status::Pending | Status::Sending | Status::Held => broken.unless(false, || what("it is not over")),
-        }
-        let explained = status != Status::Unknown || row.delivery_detail.is_some();
-        broken.unless(explained, || what("nobody knows why"));
-        let open = row.due_at().is_some() && due::outlived_by_code(status);
-        broken.unless(!open || row.kind() == sms::kind::Kind::PhoneVerification, || what("somebody still waits for it"));
     }
 
     /// The month's books are the sum of the rows, every cap holds, and what reached nobody uses up none.
@@ -390,6 +368,29 @@ impl World {
         let quoted = rows.iter().filter_map(|row| row.body.as_ref()).take(100).any(|body| log.contains(body));
         broken.unless(!quoted, || "a log has a body".into());
     }
+}
+
+/// Never twice, never lost, and never without an account of it.
+fn text_holds(row: &Message, times: u64, broken: &mut Broken) {
+    let (kind, status) = (row.kind(), row.status);
+    let what = |why: &str| format!("{} is {} and was sent {times} times: {why}", kind.as_str(), status.as_str());
+    let doubts = row.changes.iter().filter(|entered| entered.status == Status::Unknown).count() as u64;
+    let most = match kind.when_unknown() {
+        WhenUnknown::NeverResend => 1,
+        WhenUnknown::Resend => 1 + doubts,
+    };
+    broken.unless(times <= most, || what("too often"));
+    match status {
+        Status::Delivered | Status::Undelivered | Status::Sent => broken.unless(times >= 1, || what("nobody sent it")),
+        Status::Unknown => broken.unless(kind.when_unknown() == WhenUnknown::NeverResend || times >= 1, || what("it is lost")),
+        Status::Suppressed | Status::Failed | Status::Merged => broken.unless(times == 0 || doubts > 0, || what("it was not to be sent")),
+        Status::Expired => broken.unless(times == 0 || doubts > 0, || what("it was over")),
+        Status::Pending | Status::Sending | Status::Held => broken.unless(false, || what("it is not over")),
+    }
+    let explained = status != Status::Unknown || row.delivery_detail.is_some();
+    broken.unless(explained, || what("nobody knows why"));
+    let open = row.due_at().is_some() && due::outlived_by_code(status);
+    broken.unless(!open || row.kind() == sms::kind::Kind::PhoneVerification, || what("somebody still waits for it"));
 }
 
 fn value_of(entry: &mut (String, String)) -> &mut String {
