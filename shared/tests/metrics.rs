@@ -98,7 +98,6 @@ impl Stage {
 #[tokio::test]
 #[ignore = "it is the story whose log the other tests read"]
 async fn everything_happens() {
-    println!();
     let embedded = Embedded::start().await.expect("embedded");
     let stage = Stage::over(&embedded);
     let invitation = |id: &str| {
@@ -142,7 +141,8 @@ fn lines() -> Vec<Value> {
     let told = Command::new(std::env::current_exe().expect("this test")).args(story).output().expect("a process");
     let log = String::from_utf8(told.stdout).expect("text");
     assert!(told.status.success(), "{log}{}", String::from_utf8_lossy(&told.stderr));
-    let lines = log.lines().filter(|line| line.contains("\"_aws\""));
+    // Before the first of them is what the harness says of the test.
+    let lines = log.lines().filter(|line| line.contains("\"_aws\"")).filter_map(|line| line.get(line.find('{')?..));
     let lines = lines.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect::<Vec<_>>();
     assert!(!lines.is_empty(), "{log}");
     lines

@@ -146,7 +146,7 @@ async fn texts(table: &Table, now: Timestamp) -> anyhow::Result<Vec<Text>> {
 
 /// The texts that wait in a lane now, whenever they were asked for.
 async fn waiting(table: &Table) -> anyhow::Result<Vec<Waiting>> {
-    scan(table, &["status", "lane", "changes"], "#status = :pending", (":pending", "pending".to_owned())).await
+    scan(table, &["status", "lane", "changes"], "#status = :pending", (":pending", "pending")).await
 }
 
 /// A code that was said several times is one.
@@ -164,18 +164,18 @@ async fn codes(table: &Table, now: Timestamp) -> anyhow::Result<Codes> {
 /// Some attributes of the rows of the last hour.
 async fn latest<T: DeserializeOwned>(table: &Table, attributes: &[&str], now: Timestamp) -> anyhow::Result<Vec<T>> {
     let since = now - SignedDuration::from_mins(i64::try_from(MINUTES)?);
-    scan(table, attributes, "created_at >= :since", (":since", format!("{since:.3}"))).await
+    scan(table, attributes, "created_at >= :since", (":since", &format!("{since:.3}"))).await
 }
 
 /// Some attributes of the rows that `filter` lets through, in which one name stands for a value.
-async fn scan<T: DeserializeOwned>(table: &Table, attributes: &[&str], filter: &str, (name, value): (&str, String)) -> anyhow::Result<Vec<T>> {
+async fn scan<T: DeserializeOwned>(table: &Table, attributes: &[&str], filter: &str, (name, value): (&str, &str)) -> anyhow::Result<Vec<T>> {
     let names = attributes.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect::<HashMap<_, _>>();
     let (mut rows, mut start) = (Vec::new(), None);
     loop {
         let page = table.client.scan().table_name(&table.name).set_exclusive_start_key(start);
         let page = page.filter_expression(filter).projection_expression(names.keys().cloned().collect::<Vec<_>>().join(", "));
         let page = page.set_expression_attribute_names(Some(names.clone()));
-        let page = page.expression_attribute_values(name, AttributeValue::S(value.clone())).send().await;
+        let page = page.expression_attribute_values(name, AttributeValue::S(value.to_owned())).send().await;
         let page = page.with_context(|| format!("{} cannot be read", table.name))?;
         for item in page.items.into_iter().flatten() {
             rows.push(from_item(item)?);

@@ -272,8 +272,9 @@ async fn answers_are_paid_from_the_budget_and_without_money_only_an_opt_out_is_c
     assert_eq!(refused[answered..], vec![Some(Gate::Budget); 6 - answered]);
     assert_eq!(answered, usize::try_from(5 / parts).expect("few"));
     assert_eq!(stage.committed().await, Some(i64::try_from(answered).expect("few") * parts * 8830));
-    let used = metrics::record::take().into_iter().filter_map(|(metric, value)| (metric == Metric::BudgetUsedPercent).then_some(value));
-    assert!(used.last().is_some_and(|used| used >= 100.0), "what is refused is measured too");
+    let mut emitted = metrics::record::take().into_iter().rev();
+    let used = emitted.find_map(|(metric, value)| (metric == Metric::BudgetUsedPercent).then_some(value));
+    assert!(used.is_some_and(|used| used >= 100.0), "what is refused is measured too");
     stage.texts("categories", "STOP BATTLES", 2).await.expect("obey");
     let categories = stage.answer("categories").await.expect("a row");
     assert_eq!((categories.status, categories.gates.last().map(|step| step.gate)), (Status::Suppressed, Some(Gate::Budget)));

@@ -202,7 +202,8 @@ impl Reconciler {
         let notes = detail(Some(&why))?;
         let mut refused = row.clone();
         gates::refuse(&mut refused, gate, why);
-        self.make(row, Change::CrowdedOut, notes.with("gates", refused.gates)?, now).await.map(drop)
+        let changed = self.messages.crowd_out(row, notes.with("gates", refused.gates)?, now).await?;
+        self.settled(row, Change::CrowdedOut, changed, now).await.map(drop)
     }
 
     /// Lets a text in doubt be sent once more, if there is money for it; if not, it stays in doubt and says why, and the money is asked for again.
@@ -222,7 +223,13 @@ impl Reconciler {
 
     /// Makes `change` of the row, unless somebody was faster; answers with the row that it is now.
     async fn make(&self, row: &Message, change: Change, notes: Notes, now: Timestamp) -> anyhow::Result<Option<Message>> {
-        match self.messages.change(row.message_id, change, Some(row.attempts), notes, now).await? {
+        let changed = self.messages.change(row.message_id, change, Some(row.attempts), notes, now).await?;
+        self.settled(row, change, changed, now).await
+    }
+
+    /// The row after `change`, and in the books if that was its last.
+    async fn settled(&self, row: &Message, change: Change, changed: Changed, now: Timestamp) -> anyhow::Result<Option<Message>> {
+        match changed {
             Changed::Yes(changed) => {
                 info!(message.id = %row.message_id, message.kind = row.kind().as_str(), message.status = changed.status.as_str(), ?change, "settled");
                 // Nothing unless it is final.

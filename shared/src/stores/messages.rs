@@ -162,6 +162,20 @@ impl Messages {
         }
     }
 
+    /// Ends the held text `seen`, for which there is no room where it would count, unless it has changed since it was seen: whoever moved it meanwhile found room.
+    pub async fn crowd_out(&self, seen: &Message, notes: Notes, now: Timestamp) -> anyhow::Result<Changed> {
+        let (from, to) = Change::CrowdedOut.edge();
+        let to = to.context("a change that leads nowhere")?;
+        let mut edit = edit(Change::CrowdedOut, &from, to, Some(seen.attempts), notes, now)?;
+        edit.only_if("reserved", attribute(&seen.reserved)?);
+        edit.due(due::after(to, now))?;
+        let changed = self.update(seen.message_id, edit).await?;
+        if let Changed::Yes(row) = &changed {
+            metrics::count(now, row);
+        }
+        Ok(changed)
+    }
+
     /// Says when `seen` is due next, or that it never is, unless it has changed since it was seen. For readers of the row nothing has happened.
     pub async fn put_off(&self, seen: &Message, due_at: Option<Timestamp>) -> anyhow::Result<Changed> {
         let mut edit = Edit::default();
@@ -359,7 +373,7 @@ struct Edit {
     add: Option<(&'static str, AttributeValue)>,
     remove: Option<&'static str>,
     from: Vec<AttributeValue>,
-    equal: Option<(&'static str, AttributeValue)>,
+    equal: Vec<(&'static str, AttributeValue)>,
     only_without: Option<&'static str>,
     differs: Option<(&'static str, AttributeValue)>,
 }
@@ -371,7 +385,7 @@ impl Edit {
     }
 
     fn only_if(&mut self, name: &'static str, value: AttributeValue) {
-        self.equal = Some((name, value));
+        self.equal.push((name, value));
     }
 
     fn unless(&mut self, name: &'static str, value: AttributeValue) {
@@ -408,10 +422,10 @@ impl Edit {
 
     fn condition(&self) -> String {
         let from = (0..self.from.len()).map(|n| format!(":from{n}")).collect::<Vec<_>>().join(", ");
-        let mine = self.equal.as_ref().map(|(name, _)| format!(" AND #{name} = :equal"));
+        let mine = self.equal.iter().enumerate().map(|(n, (name, _))| format!(" AND #{name} = :equal{n}")).collect::<String>();
         let other = self.differs.as_ref().map(|(name, _)| format!(" AND #{name} <> :differs"));
         let without = self.only_without.map(|name| format!(" AND attribute_not_exists(#{name})"));
-        format!("#status IN ({from}){}{}{}", mine.unwrap_or_default(), other.unwrap_or_default(), without.unwrap_or_default())
+        format!("#status IN ({from}){mine}{}{}", other.unwrap_or_default(), without.unwrap_or_default())
     }
 
     fn names(&self) -> std::collections::HashMap<String, String> {
@@ -424,7 +438,7 @@ impl Edit {
         let from = self.from.into_iter().enumerate().map(|(n, value)| (format!(":from{n}"), value));
         let append = self.append.map(|(_, value)| (":append".to_owned(), value));
         let add = self.add.map(|(_, value)| (":add".to_owned(), value));
-        let equal = self.equal.map(|(_, value)| (":equal".to_owned(), value));
+        let equal = self.equal.into_iter().enumerate().map(|(n, (_, value))| (format!(":equal{n}"), value));
         let differs = self.differs.map(|(_, value)| (":differs".to_owned(), value));
         set.chain(from).chain(append).chain(add).chain(equal).chain(differs).collect()
     }

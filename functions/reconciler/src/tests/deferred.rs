@@ -143,7 +143,8 @@ async fn what_the_evening_kept_back_takes_the_room_that_the_morning_left() {
     }
     let rows = stage.rows().await;
     let count = |status| rows.iter().filter(|row| row.status == status).count();
-    assert!(count(Status::Held) == 0 && count(Status::Suppressed) <= 4, "there was room for six");
+    let (held, suppressed) = (count(Status::Held), count(Status::Suppressed));
+    assert!(held == 0 && suppressed <= 4, "there was room for six: {held} are held and {suppressed} suppressed");
     assert!(rows.iter().filter(|row| row.status == Status::Suppressed).all(|row| refused_by(row) == Some(Gate::UserDailyCap)));
     let leaving = stage.leaving().await;
     assert!((5..=10).contains(&leaving), "{leaving}");
@@ -152,6 +153,23 @@ async fn what_the_evening_kept_back_takes_the_room_that_the_morning_left() {
         stage.admit(id, &ada(), morning()).await;
     }
     assert_eq!(stage.on("2026-11-24").await, 10);
+}
+
+#[tokio::test]
+async fn what_another_run_has_moved_meanwhile_is_not_crowded_out_by_its_own_place() {
+    let stage = Stage::quiet_for(&ada()).await;
+    let seen = stage.defer(0, &ada(), evening()).await;
+    for id in 10..19 {
+        stage.admit(id, &ada(), at("2026-11-24T13:00:00Z")).await;
+    }
+    let rebook = async || stage.reconciler.admissions.rebook(&seen, &stage.reconciler.rules, morning()).await.expect("rebook");
+    assert!(matches!(rebook().await, Rebooked::Yes(_)), "the tenth");
+    // To who has an old row in their hands the day is full: of that very text too.
+    assert!(matches!(rebook().await, Rebooked::Full(Gate::UserDailyCap, _)));
+    let crowded = stage.reconciler.messages.crowd_out(&seen, Notes::default(), morning()).await.expect("crowd out");
+    assert!(matches!(crowded, Changed::No(Some(_))));
+    stage.run_at(morning()).await;
+    assert_eq!((stage.leaving().await, stage.on("2026-11-24").await), (10, 10));
 }
 
 #[tokio::test]
