@@ -60,7 +60,7 @@ const MAP: &str = "
     secret/CODE_SECRET                      ·         g       ·         ·        g      ·
     secret/TOKEN_KEYS                       ·         g       ·         ·        g      ·
     ConsentsTable                           ·         ·       ·         p        qpu    ·
-    LimitsTable                             bpu       u       u         ·        bpud   gbpu
+    LimitsTable                             bpu       u       u         bpu       bpud   gbpu
     MessagesTable                           gp        bu      gu        p        gbpu   bpu
     MessagesTable/by_due                    ·         ·       ·         ·        ·      q
     MessagesTable/by_provider_message_id    ·         ·       q         ·        ·      ·
