@@ -55,7 +55,7 @@ async fn a_small_storm_breaks_no_promise() {
     let folder = Folder::new("storm");
     let report = storm(&folder.0, 2026, 300, |_| {}).await.expect("a storm has an end");
     assert!(report.broken.is_empty(), "{:#?}", report.broken);
-    assert!(report.faults.values().sum::<u64>() > 100, "{:?}", report.faults);
+    assert!(report.faults.len() >= 8, "too little broke: {:?}", report.faults);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
