@@ -10,7 +10,7 @@ use sms::{
 };
 
 use super::{
-    cast::{HOUR, Limits, MORNING, Moment, Money, NEW_YEARS_EVE, Number, PUBLISHED, Person, SECOND, TextId, Twist, Wish},
+    cast::{EVENING, HOUR, Limits, MORNING, Moment, Money, NEW_YEARS_EVE, Number, PUBLISHED, Person, SECOND, TextId, Twist, Wish},
     people::Presence,
     reference::{Doing, Model},
     text::Text,
@@ -42,6 +42,8 @@ pub enum Act {
     Stop(Number),
     /// Somebody texts STOP and a category.
     StopCategory(Number, Category),
+    /// Somebody texts HELP.
+    Help(Number),
     /// Somebody texts START.
     Start(Number),
     /// Somebody takes something back.
@@ -125,7 +127,7 @@ impl Tariff {
     }
 }
 
-/// Those whose turn may be next, all equally likely.
+/// Those whose turn may be next.
 #[derive(Debug, Clone, Copy)]
 pub enum Actor {
     Clock,
@@ -143,7 +145,7 @@ impl Actor {
     pub const TURNS: [(u32, Self); 8] = [
         (2, Self::Clock),
         (2, Self::MainApp),
-        (3, Self::Queue),
+        (2, Self::Queue),
         (7, Self::Sender),
         (3, Self::Aws),
         (2, Self::Reconciler),
@@ -160,7 +162,7 @@ impl Actor {
             Act::Call(..) | Act::Note(..) | Act::Book(_) | Act::Die(_) => Self::Sender,
             Act::Receive(..) => Self::Aws,
             Act::Reconcile | Act::Merge(_) | Act::Sweep(_) => Self::Reconciler,
-            Act::Stop(_) | Act::StopCategory(..) | Act::Doubt(..) | Act::Erase(_) => Self::Doubter,
+            Act::Help(_) | Act::Stop(_) | Act::StopCategory(..) | Act::Doubt(..) | Act::Erase(_) => Self::Doubter,
             Act::Start(_) | Act::Trust(_) => Self::Truster,
         }
     }
@@ -183,7 +185,7 @@ impl Actor {
 /// Mostly short ones: much happens within a minute.
 static PAUSES: LazyLock<Vec<Act>> = LazyLock::new(|| {
     let short = [1, 2, 5, 10, 20, 30, 60, 120, 180, 900].repeat(4);
-    short.into_iter().map(|seconds| seconds * SECOND).chain([HOUR, 3 * HOUR, 9 * HOUR, 30 * HOUR]).map(Act::Wait).collect()
+    short.into_iter().map(|seconds| seconds * SECOND).chain([HOUR, 3 * HOUR, 9 * HOUR, 9 * HOUR, 30 * HOUR]).map(Act::Wait).collect()
 });
 
 static WISHES: LazyLock<Vec<Act>> = LazyLock::new(|| wishes().map(Act::Publish).collect());
@@ -242,7 +244,7 @@ fn doubts(person: Person) -> Vec<Act> {
         Doubt::Consent,
         Doubt::Moved,
     ];
-    let texted = [Act::Stop(number), Act::StopCategory(number, Category::DirectMessages), Act::Erase(person)];
+    let texted = [Act::Help(number), Act::Stop(number), Act::StopCategory(number, Category::DirectMessages), Act::Erase(person)];
     said.map(|doubt| Act::Doubt(person, doubt)).into_iter().chain(texted).collect()
 }
 
@@ -258,7 +260,9 @@ impl ReferenceStateMachine for Model {
     type Transition = Act;
 
     fn init_state() -> BoxedStrategy<Self> {
-        (select(vec![Limits::TIGHT, Limits::ROOMY]), select(vec![MORNING, NEW_YEARS_EVE])).prop_map(|(limits, now)| Self::new(limits, now)).boxed()
+        (select(vec![Limits::THRIFTY, Limits::SPARING]), select(vec![MORNING, EVENING, NEW_YEARS_EVE]))
+            .prop_map(|(limits, now)| Self::new(limits, now))
+            .boxed()
     }
 
     fn transitions(model: &Self) -> BoxedStrategy<Act> {

@@ -36,6 +36,8 @@ pub type TextId = u64;
 
 /// A morning in Phoenix.
 pub const MORNING: Moment = 1_795_449_600_000;
+/// Ten minutes before its quiet hours.
+pub const EVENING: Moment = 1_795_492_200_000;
 /// The last hour of a year, by UTC.
 pub const NEW_YEARS_EVE: Moment = 1_798_758_000_000;
 
@@ -250,9 +252,11 @@ pub struct Limits {
 pub const KEPT_PERCENT: u8 = 20;
 
 impl Limits {
-    pub const TIGHT: Self = Self { monthly: 12 * PART, promotional: None, transactional: None, per_day: 2, same_per_hour: 1, any_per_hour: 2 };
-    pub const ROOMY: Self =
-        Self { monthly: 80 * PART, promotional: Some(50 * PART), transactional: Some(40 * PART), per_day: 3, same_per_hour: 2, any_per_hour: 4 };
+    /// Little money.
+    pub const THRIFTY: Self = Self { monthly: 12 * PART, promotional: None, transactional: None, per_day: 3, same_per_hour: 2, any_per_hour: 4 };
+    /// Few texts.
+    pub const SPARING: Self =
+        Self { monthly: 80 * PART, promotional: Some(50 * PART), transactional: Some(40 * PART), per_day: 1, same_per_hour: 1, any_per_hour: 2 };
 
     pub fn rules(self) -> Rules {
         Rules {

@@ -10,8 +10,8 @@ use sms::{
 };
 
 use super::{
-    cast::{BATTLE, DAY, HOUR, KEPT_PERCENT, MINUTE, Moment, Money, Number, PART, Person, TextId, Twist, Wish, category},
-    ledger,
+    cast::{BATTLE, DAY, HOUR, MINUTE, Moment, Money, Number, PART, Person, TextId, Twist, Wish, category},
+    ledger::{self, Place},
     machine::named,
     people::{Consent, Presence},
     reference::Model,
@@ -49,7 +49,11 @@ const SKIPS: &str = "
     SecurityAlert      MasterSwitch Category Offline QuietHours UserDailyCap
     PhoneVerification  Recipient PhoneVerified Consent MasterSwitch Category Offline QuietHours UserDailyCap
     Digest             Category Offline
+    HelpReply
 ";
+
+/// Whoever asks has agreed to the answer, at any hour; but nobody is answered without end, nor without money.
+const ANSWERED: [Gate; 5] = [Gate::Country, Gate::OptOut, Gate::Content, Gate::CarrierHourlyCap, Gate::Budget];
 
 static SKIPPED: LazyLock<BTreeMap<Kind, Vec<Gate>>> = LazyLock::new(|| SKIPS.lines().filter_map(skipped_by).collect());
 
@@ -64,8 +68,13 @@ pub fn gated() -> impl Iterator<Item = Kind> {
     SKIPPED.keys().copied()
 }
 
+/// The gates of a kind, in their order: an answer to what somebody texted meets few.
+pub fn met_by(kind: Kind) -> impl Iterator<Item = Gate> {
+    ORDER.into_iter().filter(move |gate| kind != Kind::HelpReply || ANSWERED.contains(gate))
+}
+
 pub fn skips(kind: Kind, gate: Gate) -> bool {
-    SKIPPED[&kind].contains(&gate)
+    SKIPPED.get(&kind).is_some_and(|gates| gates.contains(&gate))
 }
 
 /// A text that somebody asks for.
@@ -125,6 +134,20 @@ impl Request {
         }
     }
 
+    /// What a number gets that asks for help, whoever has it.
+    pub fn help(id: TextId, number: Number, now: Moment) -> Self {
+        Self {
+            id,
+            kind: Kind::HelpReply,
+            person: number.owners().next().expect("an owner"),
+            twist: Twist::Plain,
+            categories: Vec::new(),
+            words: Some("help".to_owned()),
+            parts: 2,
+            useful_until: now + life(Kind::HelpReply),
+        }
+    }
+
     pub fn digest(id: TextId, person: Person, of: &[Text], now: Moment) -> Self {
         let mut categories = of.iter().flat_map(|part| part.categories.clone()).collect::<Vec<_>>();
         categories.sort();
@@ -169,9 +192,13 @@ impl Request {
         self.is_promotional().then(|| day(self.number(), self.goes_at(now)))
     }
 
+    pub fn place(&self, now: Moment) -> Place {
+        Place { person: self.person, day: self.day(now), number: self.number(), goes_at: self.goes_at(now), words: self.words.clone() }
+    }
+
     pub fn decide(&self, model: &Model) -> Decision {
         let mut decision = Decision { trail: Vec::new(), status: Status::Pending, release: None };
-        for gate in ORDER {
+        for gate in met_by(self.kind) {
             let verdict = if skips(self.kind, gate) { Verdict::Skip } else { decision.hear(&self.ask(gate, model)) };
             decision.trail.push((gate, verdict));
             if verdict == Verdict::Fail {
@@ -203,25 +230,10 @@ impl Request {
                 Slot::At(release) => Answer::NotBefore(release),
                 Slot::TooLate => Answer::TooLate,
             },
-            Gate::UserDailyCap => yes_if(self.day(now).is_none_or(|day| model.ledger.on_day(self.person, day) < model.limits.per_day)),
-            Gate::CarrierHourlyCap => yes_if(self.hour_has_room(model)),
-            Gate::Budget => yes_if(self.is_affordable(model)),
+            Gate::UserDailyCap => yes_if(self.day(now).is_none_or(|day| model.ledger.day_has_room(&model.limits, self.person, day))),
+            Gate::CarrierHourlyCap => yes_if(model.ledger.hour_has_room(&model.limits, &self.place(now))),
+            Gate::Budget => yes_if(model.ledger.can_pay(&model.limits, self.is_promotional(), ledger::month(self.goes_at(now)), self.price())),
         }
-    }
-
-    fn hour_has_room(&self, model: &Model) -> bool {
-        let near = || model.ledger.near(self.number(), self.goes_at(model.now));
-        let same = near().filter(|place| self.words.is_some() && place.words == self.words).count();
-        near().count() < model.limits.any_per_hour && same < model.limits.same_per_hour
-    }
-
-    fn is_affordable(&self, model: &Model) -> bool {
-        let month = ledger::month(self.goes_at(model.now));
-        let kept = if self.is_promotional() { Money::from(KEPT_PERCENT) } else { 0 };
-        let own = if self.is_promotional() { model.limits.promotional } else { model.limits.transactional };
-        let all = model.ledger.committed(month) + self.price();
-        let of_class = model.ledger.committed_by(self.is_promotional(), month) + self.price();
-        all <= model.limits.monthly * (100 - kept) / 100 && own.is_none_or(|own| of_class <= own)
     }
 }
 
@@ -254,7 +266,7 @@ pub fn day(number: Number, moment: Moment) -> i64 {
     (moment + number.offset()).div_euclid(DAY)
 }
 
-/// From eight to nine o'clock in the evening at once, else at eight or within the first twenty minutes after it.
+/// From eight to nine o'clock in the evening at once, else at eight or within the first twenty minutes after it, and two minutes before its end.
 pub fn slot(id: TextId, kind: Kind, number: Number, useful_until: Moment, now: Moment) -> Slot {
     let opening = day(number, now) * DAY + 8 * HOUR - number.offset();
     let opening = if now < opening + 13 * HOUR { opening } else { opening + DAY };
@@ -264,7 +276,7 @@ pub fn slot(id: TextId, kind: Kind, number: Number, useful_until: Moment, now: M
     if useful_until <= opening {
         return Slot::TooLate;
     }
-    let room = (20 * MINUTE).min(useful_until - opening);
+    let room = (20 * MINUTE).min(useful_until - opening - 2 * MINUTE).max(1);
     Slot::At(opening + i64::try_from(seed(id) % room.unsigned_abs()).expect("a few minutes"))
 }
 
@@ -279,6 +291,7 @@ fn life(kind: Kind) -> Moment {
         Kind::BattleReminder => BATTLE,
         Kind::PhoneVerification => 10 * MINUTE,
         Kind::StreakAlert => 12 * HOUR,
+        Kind::HelpReply => HOUR,
         _ => DAY,
     }
 }

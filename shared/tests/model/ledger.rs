@@ -2,7 +2,10 @@
 
 use jiff::tz::TimeZone;
 
-use super::cast::{DAY, HOUR, Moment, Money, Number, Person, TextId, timestamp};
+use super::{
+    cast::{HOUR, KEPT_PERCENT, Limits, Moment, Money, Number, Person, TextId, timestamp},
+    judge::day,
+};
 
 /// The months since year 0, by UTC.
 pub type Month = i32;
@@ -65,6 +68,40 @@ impl Ledger {
         self.places().filter(move |place| place.number == number && (place.goes_at - moment).abs() < HOUR)
     }
 
+    pub fn day_has_room(&self, limits: &Limits, person: Person, day: i64) -> bool {
+        self.on_day(person, day) < limits.per_day
+    }
+
+    pub fn hour_has_room(&self, limits: &Limits, place: &Place) -> bool {
+        let near = || self.near(place.number, place.goes_at);
+        let same = near().filter(|other| place.words.is_some() && other.words == place.words).count();
+        near().count() < limits.any_per_hour && same < limits.same_per_hour
+    }
+
+    pub fn can_pay(&self, limits: &Limits, promotional: bool, month: Month, price: Money) -> bool {
+        let kept = if promotional { Money::from(KEPT_PERCENT) } else { 0 };
+        let own = if promotional { limits.promotional } else { limits.transactional };
+        let fits = |committed: Money, most: Money| committed + price <= most;
+        fits(self.committed(month), limits.monthly * (100 - kept) / 100) && own.is_none_or(|own| fits(self.committed_by(promotional, month), own))
+    }
+
+    /// Lets a text count where it goes if it goes at `moment`, if there is room for it there.
+    pub fn move_to(&mut self, id: TextId, moment: Moment, limits: &Limits) -> bool {
+        let old = self.line(id).expect("a line").clone();
+        let place = old.place.as_ref().expect("a place");
+        let moved = Place { day: place.day.map(|_| day(place.number, moment)), goes_at: moment, ..place.clone() };
+        let month = month(moment);
+        if old.is_of(month, moved.day) {
+            return true;
+        }
+        self.strike_out(id);
+        let has_room = moved.day.is_none_or(|day| place.day == Some(day) || self.day_has_room(limits, moved.person, day))
+            && self.hour_has_room(limits, &moved)
+            && (old.month == month || self.can_pay(limits, old.promotional, month, old.amount));
+        self.0.push(if has_room { Line { month, place: Some(moved), ..old } } else { old });
+        has_room
+    }
+
     pub fn line(&self, id: TextId) -> Option<&Line> {
         self.0.iter().find(|line| line.id == id)
     }
@@ -79,11 +116,10 @@ impl Ledger {
         self.0.retain(|line| line.id != id);
     }
 
-    /// Drops what is over: a line of last month's last day still counts in this month's first hour.
+    /// Drops what is over. Last month's texts may still be under way.
     pub fn turn_the_page(&mut self, now: Moment) {
         let month = month(now);
-        let recent = |line: &Line| line.place.as_ref().is_some_and(|place| place.goes_at > now - 2 * DAY);
-        self.0.retain(|line| line.month >= month || recent(line));
+        self.0.retain(|line| line.month >= month - 1);
     }
 }
 

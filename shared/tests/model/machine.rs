@@ -22,10 +22,11 @@ const TOLD: &str = "
     Retried     Unknown                       -> Pending
     Due         Held                          -> Pending
     Merged      Held                          -> Merged
+    CrowdedOut  Held                          -> Suppressed
     Erased      Pending Held                  -> Suppressed
 ";
 
-pub const CHANGES: [Change; 16] = [
+pub const CHANGES: [Change; 17] = [
     Change::Claimed,
     Change::Released,
     Change::Accepted,
@@ -41,6 +42,7 @@ pub const CHANGES: [Change; 16] = [
     Change::Retried,
     Change::Due,
     Change::Merged,
+    Change::CrowdedOut,
     Change::Erased,
 ];
 

@@ -9,7 +9,7 @@ use sms::{
 };
 
 use super::{
-    judge::{ORDER, gated, skips},
+    judge::{ORDER, gated, met_by, skips},
     machine::{CHANGES, MACHINE},
 };
 
@@ -48,13 +48,11 @@ impl Met {
 
     /// Every edge of the machine was gone along, every other pair was tried and refused, and every kind of text heard of every gate what there is to hear.
     pub fn assert_everything(&self) {
-        eprintln!("{:?}", MACHINE.edges().map(|(s, c)| (s, c, self.edges[s as usize][c as usize])).filter(|it| it.2 < 3000).collect::<Vec<_>>());
         let never = |times: &Times, pairs: &mut dyn Iterator<Item = (Status, Change)>| {
             pairs.filter(|(status, change)| times[*status as usize][*change as usize] == 0).collect::<Vec<_>>()
         };
         assert_eq!(never(&self.edges, &mut MACHINE.edges()), [], "never reached");
         assert_eq!(never(&self.refusals, &mut MACHINE.illegal()), [], "never tried");
-        eprintln!("{:?}", MACHINE.edges().map(|(s, c)| (s, c, self.edges[s as usize][c as usize])).filter(|it| it.2 < 3000).collect::<Vec<_>>());
         assert_eq!(self.unheard(), [], "never heard");
     }
 
@@ -62,7 +60,8 @@ impl Met {
     fn unheard(&self) -> Vec<(Option<Kind>, Gate)> {
         let heard = |kind, gate, verdict| self.verdicts.contains_key(&(kind, gate, verdict));
         let passing = |kind, gate| if skips(kind, gate) { Verdict::Skip } else { Verdict::Pass };
-        let by_kind = gated().flat_map(|kind| ORDER.map(|gate| (kind, gate))).filter(|(kind, gate)| !heard(*kind, *gate, passing(*kind, *gate)));
+        let by_kind =
+            gated().flat_map(|kind| met_by(kind).map(move |gate| (kind, gate))).filter(|(kind, gate)| !heard(*kind, *gate, passing(*kind, *gate)));
         let refusing = ORDER[2..].iter().filter(|gate| !gated().any(|kind| heard(kind, **gate, Verdict::Fail)));
         by_kind.map(|(kind, gate)| (Some(kind), gate)).chain(refusing.map(|gate| (None, *gate))).collect()
     }

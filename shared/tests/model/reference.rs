@@ -8,9 +8,9 @@ use sms::{
 
 use super::{
     acts::{Act, Answer, Doubt, Hand, Tariff},
-    cast::{HOUR, Limits, MINUTE, Moment, Money, Number, PART, Person, TextId, Wish, category},
+    cast::{HOUR, Limits, MINUTE, Moment, Money, Number, PART, Person, TextId, category},
     judge::{Decision, Request, Slot},
-    ledger::{Ledger, Line, Place, month},
+    ledger::{Ledger, Line, month},
     people::{Door, Presence, Standing},
     text::{LEASE, Text},
 };
@@ -54,7 +54,7 @@ impl Model {
     pub fn act(&mut self, act: Act) {
         match act {
             Act::Wait(pause) => self.wait(pause),
-            Act::Publish(wish) => self.publish(wish),
+            Act::Publish(wish) => self.ask(&Request::of(self.next, wish, self.now)),
             Act::Claim(id) => self.claim(id),
             Act::Call(hand, answer) => self.call(hand, answer),
             Act::Note(hand, answer) => self.note(hand, answer),
@@ -63,6 +63,7 @@ impl Model {
             Act::Receive(id, change, tariff) => self.receive(id, change, tariff),
             Act::Reconcile => self.reconcile(),
             Act::Merge(person) => self.merge(person),
+            Act::Help(number) => self.ask(&Request::help(self.next, number, self.now)),
             Act::Stop(number) => self.stop(number),
             Act::StopCategory(number, category) => self.numbers[number as usize].out_of.push(category),
             Act::Start(number) => self.start(number),
@@ -87,10 +88,9 @@ impl Model {
         self.texts.iter_mut().find(|text| text.id == id).expect("a text")
     }
 
-    fn publish(&mut self, wish: Wish) {
-        let request = Request::of(self.next, wish, self.now);
+    fn ask(&mut self, request: &Request) {
         let decision = request.decide(self);
-        self.admit(&request, decision);
+        self.admit(request, decision);
     }
 
     fn admit(&mut self, request: &Request, decision: Decision) {
@@ -104,10 +104,11 @@ impl Model {
 
     fn born(&self, request: &Request, decision: &Decision) -> Text {
         let is_admitted = matches!(decision.status, Status::Pending | Status::Held);
-        let is_nobodys = self.people[request.person as usize].presence == Presence::Erased && request.kind != Kind::PhoneVerification;
+        let meets_person = !matches!(request.kind, Kind::PhoneVerification | Kind::HelpReply);
+        let is_nobodys = meets_person && self.people[request.person as usize].presence == Presence::Erased;
         let text = Text::new(request.id, request.kind, request.number(), request.useful_until, self.now);
         Text {
-            owner: Some(request.person).filter(|_| !is_nobodys),
+            owner: Some(request.person).filter(|_| !is_nobodys && request.kind != Kind::HelpReply),
             categories: request.categories.clone(),
             parts: request.parts,
             status: decision.status,
@@ -120,9 +121,9 @@ impl Model {
     }
 
     fn line(&self, request: &Request) -> Line {
-        let (person, number, goes_at, day) = (request.person, request.number(), request.goes_at(self.now), request.day(self.now));
-        let place = Some(Place { person, day, number, goes_at, words: request.words.clone() });
-        Line { id: request.id, promotional: request.is_promotional(), month: month(goes_at), amount: request.price(), unforeseen: 0, place }
+        let place = request.place(self.now);
+        let (month, place) = (month(place.goes_at), Some(place));
+        Line { id: request.id, promotional: request.is_promotional(), month, amount: request.price(), unforeseen: 0, place }
     }
 
     fn write(&mut self, text: Text) {
@@ -235,7 +236,13 @@ impl Model {
     /// Writes down what a text has cost, once it is over.
     fn settle(&mut self, id: TextId) {
         let text = self.text(id);
-        let Some(cost) = text.cost().filter(|_| text.settled.is_none()) else { return };
+        if let Some(cost) = text.cost().filter(|_| text.settled.is_none()) {
+            self.pay(id, cost);
+        }
+    }
+
+    fn pay(&mut self, id: TextId, cost: Money) {
+        let text = self.text(id);
         text.settled = Some(cost);
         if text.is_for_the_books() {
             text.look_at = None;
@@ -250,7 +257,7 @@ impl Model {
             return self.ledger.0.push(line);
         };
         // What has no person any more can only give back its money.
-        if text.has_reached_somebody() || text.is_erased {
+        if !text.is_for_nothing() || text.is_erased {
             self.ledger.correct(text.id, cost, (cost - reserved).max(0));
         } else {
             self.ledger.strike_out(text.id);
@@ -273,20 +280,52 @@ impl Model {
                 self.make(id, Change::Abandoned);
                 self.look_at(id);
             }
-            Status::Unknown if text.is_useless(now) => self.look_again(id, text.end_of_code(now)),
-            Status::Unknown if !text.is_sent_again() => self.look_again(id, None),
+            Status::Unknown if text.is_useless(now) || !text.is_sent_again() => self.rest(&text),
             Status::Unknown if text.doubted_until() > now => self.look_again(id, Some(text.doubted_until())),
-            Status::Unknown => self.make(id, Change::Retried),
+            Status::Unknown => self.retry(&text),
             Status::Held if text.release.is_some_and(|release| release > now) => self.look_again(id, text.release),
             Status::Held if self.is_unwanted(&text) => self.make(id, Change::OptedOut),
+            Status::Held if !self.rebook(&text) => self.make(id, Change::CrowdedOut),
             Status::Held => self.make(id, Change::Due),
             Status::Suppressed | Status::Expired => {
                 self.settle(id);
                 self.look_again(id, None);
             }
-            Status::Sent | Status::Delivered | Status::Undelivered => self.look_again(id, text.end_of_code(now)),
+            Status::Sent | Status::Delivered | Status::Undelivered => self.rest(&text),
             Status::Failed | Status::Merged => unreachable!("nobody looks at {text:?}"),
         }
+    }
+
+    /// Leaves a text alone for as long as something may still come of it, and for good then: what it may have cost, it has.
+    fn rest(&mut self, text: &Text) {
+        let until = text.rests_until(self.now);
+        self.look_again(text.id, until);
+        if until.is_none() && text.is_out() && text.settled.is_none() {
+            self.pay(text.id, text.cost_of_all_tries());
+        }
+    }
+
+    /// Lets a text go once more, if there is money for both times; if not, somebody asks for it again an hour later.
+    fn retry(&mut self, text: &Text) {
+        let now = self.now;
+        let can_pay = self.ledger.line(text.id).is_some_and(|line| self.ledger.can_pay(&self.limits, false, line.month, PART));
+        if !can_pay {
+            self.text(text.id).since = now;
+            return self.look_again(text.id, Some((now + HOUR).min(text.useful_until)));
+        }
+        self.make(text.id, Change::Retried);
+        let text = self.text(text.id);
+        text.resent += PART;
+        text.reserved = text.reserved.map(|reserved| reserved + PART);
+        let (id, reserved) = (text.id, text.reserved.expect("a reservation"));
+        self.ledger.correct(id, reserved, 0);
+    }
+
+    /// Lets a held text count where it goes if it is let go now, if there is room for it.
+    fn rebook(&mut self, text: &Text) -> bool {
+        let at = text.release.unwrap_or(self.now).max(self.now);
+        self.text(text.id).release = Some(at);
+        self.ledger.move_to(text.id, at, &self.limits)
     }
 
     fn look_again(&mut self, id: TextId, at: Option<Moment>) {
@@ -301,15 +340,21 @@ impl Model {
 
     /// Makes one text of all that wait for this morning with one that is let go now, if all gates let it go in their place.
     fn merge(&mut self, person: Person) {
-        let parts = self.texts.iter().filter(|text| text.owner == Some(person) && self.can_be_merged(text)).cloned().collect::<Vec<_>>();
-        if parts.len() < 2 || parts.iter().all(|part| part.release > Some(self.now)) {
+        let mut parts = self.texts.iter().filter(|text| text.owner == Some(person) && self.can_be_merged(text)).cloned().collect::<Vec<_>>();
+        if parts.iter().all(|part| part.release > Some(self.now)) {
+            return;
+        }
+        parts.retain(|part| self.rebook(part));
+        if parts.len() < 2 {
             return;
         }
         let request = Request::digest(self.next, person, &parts, self.now);
         let before = self.ledger.clone();
         let (month, day) = (month(self.now), request.day(self.now));
         let are_together = parts.iter().all(|part| self.ledger.line(part.id).is_some_and(|line| line.is_of(month, day)));
-        parts.iter().for_each(|part| self.ledger.strike_out(part.id));
+        for part in &parts {
+            self.ledger.strike_out(part.id);
+        }
         let decision = request.decide(self);
         if decision.status != Status::Pending || !are_together {
             self.ledger = before;

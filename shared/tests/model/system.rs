@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use sms::{
     books::Books,
-    budget::{self, Reserved},
+    budget::{self, Bill, Reserved},
     due,
     event::Event,
     gates::{self, Gate, Rules, Verdict},
@@ -91,6 +91,7 @@ impl System {
             Act::Receive(id, change, tariff) => self.receive(id, change, tariff),
             Act::Reconcile => self.reconcile(),
             Act::Merge(person) => self.merge(person),
+            Act::Help(number) => self.help(number),
             Act::Stop(number) => self.stop(number),
             Act::StopCategory(number, category) => drop(self.opt_out(number).categories.insert(category)),
             Act::Start(number) => self.start(number),
@@ -250,18 +251,20 @@ impl System {
 
     /// Brings into the books what a text has cost, once it is over, as the store's transaction does.
     fn settle(&mut self, id: TextId) {
+        if let Some(bill) = budget::bill(&self.row(id).message) {
+            self.pay(id, bill);
+        }
+    }
+
+    fn pay(&mut self, id: TextId, bill: Bill) {
         let row = self.rows.get_mut(&id).expect("a row");
-        let Some(bill) = budget::bill(&row.message) else { return };
         if bill.uncounted {
             self.books.uncount(&row.message);
         } else {
             let reserved = row.message.reserved.as_ref();
             let month = reserved.map_or_else(|| budget::month(self.now), |reserved| reserved.month.clone());
-            let amount = MicroUsd(bill.price.0 - reserved.map_or(0, |reserved| reserved.amount.0));
-            // Without a number and a day it is only money: the text is counted already.
-            let difference =
-                Message { phone: None, reserved: Some(Reserved { amount, month, day: None, resent: MicroUsd(0) }), ..row.message.clone() };
-            self.books.count(&difference, self.now);
+            let change = MicroUsd(bill.price.0 - reserved.map_or(0, |reserved| reserved.amount.0));
+            self.books.count(&only_money(&row.message, change, month), self.now);
         }
         row.message.settled = Some(bill.price);
         if due::is_for_the_books(row.message.status) {
@@ -291,6 +294,12 @@ impl System {
         }
         self.settle(id);
     }
+}
+
+/// What changes the money of a month, and nothing else: whatever `message` costs, it is counted already.
+fn only_money(message: &Message, amount: MicroUsd, month: String) -> Message {
+    let reserved = Reserved { amount, resent: MicroUsd(0), month, day: None };
+    Message { phone: None, reserved: Some(reserved), ..message.clone() }
 }
 
 impl Row {

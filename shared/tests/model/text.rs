@@ -15,6 +15,8 @@ use super::{
 pub const LEASE: Moment = MINUTE;
 /// How long a receipt is waited for before a text in doubt is sent again, for the first time.
 pub const PATIENCE: Moment = 2 * MINUTE;
+/// After this AWS has nothing more to say.
+const LAST_RECEIPT: Moment = 73 * HOUR;
 /// What is of use for less is not sent.
 const SHORTEST_LIFE: Moment = 5 * SECOND;
 
@@ -30,6 +32,8 @@ pub struct Text {
     pub born: Moment,
     pub useful_until: Moment,
     pub status: Status,
+    /// Since when it has its status.
+    pub entered: Moment,
     /// Since when nothing was written down about it.
     pub since: Moment,
     /// When somebody looks at it next.
@@ -46,6 +50,8 @@ pub struct Text {
     pub is_named: bool,
     pub is_erased: bool,
     pub reserved: Option<Money>,
+    /// What of it is for the times before the last that AWS may have got it.
+    pub resent: Money,
     /// What its sender thought it would cost.
     pub estimate: Option<Money>,
     /// What its receipt said.
@@ -65,6 +71,7 @@ impl Text {
             born: now,
             useful_until,
             status: Status::Pending,
+            entered: now,
             since: now,
             look_at: Some(now + 3 * MINUTE),
             release: None,
@@ -76,6 +83,7 @@ impl Text {
             is_named: false,
             is_erased: false,
             reserved: None,
+            resent: 0,
             estimate: None,
             price: None,
             settled: None,
@@ -86,6 +94,7 @@ impl Text {
     pub fn change(&mut self, change: Change, now: Moment) -> bool {
         let Some(to) = MACHINE.after(self.status, change) else { return false };
         self.enter(to, now);
+        self.entered = now;
         if to == Status::Unknown {
             self.doubts += 1;
             self.last_doubt = now;
@@ -101,7 +110,7 @@ impl Text {
             Status::Pending => Some(now + 3 * MINUTE),
             Status::Sending => Some(now + LEASE),
             Status::Unknown => Some(now + 30 * SECOND),
-            Status::Sent => Some(now + 73 * HOUR),
+            Status::Sent => Some(now + LAST_RECEIPT),
             Status::Held => Some(now),
             Status::Suppressed | Status::Expired => Some(now + 5 * MINUTE),
             Status::Delivered | Status::Undelivered | Status::Failed | Status::Merged => None,
@@ -112,8 +121,8 @@ impl Text {
         matches!(self.status, Status::Pending | Status::Sending | Status::Sent | Status::Unknown | Status::Held)
     }
 
-    /// A last receipt may never come, and what may have gone out may stay so.
-    pub fn may_be_left(&self) -> bool {
+    /// AWS has it, or may have it, and may still say what becomes of it.
+    pub fn is_out(&self) -> bool {
         matches!(self.status, Status::Sent | Status::Unknown)
     }
 
@@ -148,26 +157,32 @@ impl Text {
         self.reserved.is_some() && self.settled.is_none()
     }
 
-    pub fn has_reached_somebody(&self) -> bool {
-        matches!(self.status, Status::Delivered | Status::Undelivered)
-    }
-
-    /// What it has cost, if it is over.
+    /// What it has cost, if it is over: what did not go out may have done so when it was tried before.
     pub fn cost(&self) -> Option<Money> {
         match self.status {
-            Status::Delivered | Status::Undelivered => Some(self.price.or(self.reserved).or(self.estimate).unwrap_or(0)),
-            Status::Failed | Status::Suppressed | Status::Expired => self.reserved.and(Some(0)),
+            Status::Delivered | Status::Undelivered => Some(self.cost_of_all_tries()),
+            Status::Failed | Status::Suppressed | Status::Expired => self.reserved.and(Some(self.resent)),
             _ => None,
         }
+    }
+
+    pub fn cost_of_all_tries(&self) -> Money {
+        self.price.map(|price| price + self.resent).or(self.reserved).or(self.estimate).unwrap_or(0)
+    }
+
+    /// Whether nobody can have got it.
+    pub fn is_for_nothing(&self) -> bool {
+        matches!(self.status, Status::Failed | Status::Suppressed | Status::Expired) && self.resent == 0
     }
 
     pub fn has_outlived_code(&self) -> bool {
         self.kind == Kind::PhoneVerification && matches!(self.status, Status::Sent | Status::Delivered | Status::Undelivered)
     }
 
-    /// Until when its code may be given. Of somebody erased there is none.
-    pub fn end_of_code(&self, now: Moment) -> Option<Moment> {
-        let lives = self.kind == Kind::PhoneVerification && !self.is_erased && now < self.useful_until;
-        lives.then_some(self.useful_until)
+    /// Until when somebody has to wait, though nothing is to be done with it: until its code may not be given any more, and AWS has nothing more to say.
+    pub fn rests_until(&self, now: Moment) -> Option<Moment> {
+        let has_code = self.kind == Kind::PhoneVerification && !self.is_erased && (self.status != Status::Unknown || self.is_useless(now));
+        let ends = [has_code.then_some(self.useful_until), self.is_out().then_some(self.entered + LAST_RECEIPT)];
+        ends.into_iter().flatten().find(|end| *end > now)
     }
 }

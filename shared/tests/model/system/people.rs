@@ -7,6 +7,7 @@ use sms::{
     content::{Content, OptOutConfirmation},
     erasure::Erasure,
     event::message_id,
+    gates,
     kind::Category,
     message::{Message, useful_until},
     opt_out::OptOut,
@@ -32,6 +33,15 @@ impl System {
             updated_at: self.now,
         };
         self.opt_outs[number as usize].get_or_insert(nothing)
+    }
+
+    pub(super) fn help(&mut self, number: Number) {
+        let content = Content::HelpReply {};
+        let useful_until = useful_until(&content, self.now);
+        let id = message_id("model", &self.next.to_string());
+        let message = Message::new(id, content, useful_until, self.now).to(Some(number.phone()));
+        let opt_out = self.opt_outs[number as usize].as_ref();
+        self.admit(gates::answer(message, opt_out, &self.books, &self.rules, self.now));
     }
 
     pub(super) fn stop(&mut self, number: Number) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use sms::{
+    budget::{self, Reserved},
     content::{Content, Digest},
     event::Event,
     gates,
@@ -13,14 +14,17 @@ use sms::{
     quiet_hours::SPREAD,
 };
 
-use super::System;
+use super::{System, only_money};
 use crate::{
     model::{
         cast::{Person, TextId},
         text::PATIENCE,
     },
-    step::{Step, step},
+    step::{Step, last_receipt, step},
 };
+
+/// Where there was no money for a second text, there may be some after this long.
+const ASK_FOR_MONEY_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 impl System {
     pub(super) fn reconcile(&mut self) {
@@ -33,10 +37,16 @@ impl System {
         let row = self.row(id);
         match step(&row.message, now, SignedDuration::from_millis(PATIENCE)) {
             Step::Enqueue { again: at } | Step::PutOff(at) => row.due_at = Some(at),
-            Step::Leave(_) => row.due_at = None,
+            Step::Leave(_) => self.leave(id),
             // The verification of somebody erased is gone.
-            Step::EndCode => row.due_at = Some(row.message.useful_until).filter(|end| row.message.erased_at.is_none() && *end > now),
+            Step::EndCode if row.message.erased_at.is_none() && row.message.useful_until > now => row.due_at = Some(row.message.useful_until),
+            Step::EndCode => match last_receipt(&row.message).filter(|last| *last > now) {
+                Some(last) => row.due_at = Some(last),
+                None => self.leave(id),
+            },
             Step::Make(Change::Due, _) if self.is_unwanted(id) => self.make(id, Change::OptedOut),
+            Step::Make(Change::Due, _) if !self.rebook(id) => self.make(id, Change::CrowdedOut),
+            Step::Make(Change::Retried, _) => self.resend(id),
             Step::Make(change, _) => {
                 self.make(id, change);
                 if change == Change::Abandoned {
@@ -48,6 +58,52 @@ impl System {
                 self.row(id).due_at = None;
             }
         }
+    }
+
+    /// Is done with a text: no receipt is waited for any more.
+    fn leave(&mut self, id: TextId) {
+        if let Some(bill) = budget::last_bill(&self.row(id).message) {
+            self.pay(id, bill);
+        }
+        self.row(id).due_at = None;
+    }
+
+    /// Lets a text in doubt be sent once more if there is money for that too, as the store's transaction does.
+    fn resend(&mut self, id: TextId) {
+        let now = self.now;
+        let message = &self.rows[&id].message;
+        let (once, price) = (message.reserved.clone().expect("a reservation"), message.estimated_price.expect("an estimate"));
+        if self.rules.budget.refuse(message.class, price, &self.books.spent(&once.month), now).is_some() {
+            let row = self.row(id);
+            row.message.updated_at = now;
+            row.due_at = Some((now + ASK_FOR_MONEY_AGAIN).min(row.message.useful_until));
+            return;
+        }
+        self.books.count(&only_money(message, price, once.month.clone()), now);
+        self.is_booked = true;
+        self.make(id, Change::Retried);
+        let twice = Reserved { amount: MicroUsd(once.amount.0 + price.0), resent: MicroUsd(once.resent.0 + price.0), ..once };
+        self.row(id).message.reserved = Some(twice);
+    }
+
+    /// Lets a held text count where it goes if it is let go now, if there is room for it, as the store's transaction does.
+    fn rebook(&mut self, id: TextId) -> bool {
+        let message = &self.rows[&id].message;
+        let at = message.release_at.unwrap_or(self.now).max(self.now);
+        let moved = Message { reserved: gates::reserved_at(message, at), release_at: Some(at), ..message.clone() };
+        if moved.reserved == message.reserved {
+            return true;
+        }
+        let mut books = self.books.clone();
+        books.uncount(message);
+        if gates::crowded(message, &moved, &books, &self.rules, self.now).is_some() {
+            return false;
+        }
+        books.count(&moved, self.now);
+        self.books = books;
+        self.is_booked = true;
+        self.row(id).message = moved;
+        true
     }
 
     fn make(&mut self, id: TextId, change: Change) {
@@ -64,12 +120,18 @@ impl System {
 
     /// Writes one text in place of all that wait for this morning with one whose release is due, as the store's transaction does.
     pub(super) fn merge(&mut self, person: Person) {
-        let parts = self.rows.keys().copied().filter(|id| self.can_be_merged(*id, person)).collect::<Vec<_>>();
-        if parts.len() < 2 || parts.iter().all(|id| self.rows[id].message.release_at > Some(self.now)) {
+        let mut parts = self.rows.keys().copied().filter(|id| self.can_be_merged(*id, person)).collect::<Vec<_>>();
+        if parts.iter().all(|id| self.rows[id].message.release_at > Some(self.now)) {
+            return;
+        }
+        parts.retain(|id| self.rebook(*id));
+        if parts.len() < 2 {
             return;
         }
         let mut books = self.books.clone();
-        parts.iter().for_each(|id| books.uncount(&self.rows[id].message));
+        for id in &parts {
+            books.uncount(&self.rows[id].message);
+        }
         let digest = self.decide(&self.digest(person, &parts), person, &books);
         if digest.status != Status::Pending || !parts.iter().all(|id| shares_books(&self.rows[id].message, &digest)) {
             return;
