@@ -19,7 +19,9 @@ async fn main() -> anyhow::Result<()> {
                 println!(
                     "crash [--every=N] [scenario …]: kills every function at every call it makes, or at every Nth, in all scenarios or in these:"
                 );
-                Scenario::ALL.iter().for_each(|scenario| println!("    {}", scenario.name()));
+                for scenario in Scenario::ALL {
+                    println!("    {}", scenario.name());
+                }
                 return Ok(());
             }
             other => return Err(other.unexpected().into()),

@@ -52,10 +52,16 @@ fn tell(progress: &Progress) {
 
 fn print(report: &Report) {
     println!("\n| kind | status | messages |\n|---|---|---|");
-    report.statuses.iter().for_each(|((kind, status), count)| println!("| {kind} | {status} | {count} |"));
+    for ((kind, status), count) in &report.statuses {
+        println!("| {kind} | {status} | {count} |");
+    }
     println!("\n| fault | times |\n|---|---|");
-    report.faults.iter().for_each(|(name, count)| println!("| {name} | {count} |"));
+    for (name, count) in &report.faults {
+        println!("| {name} | {count} |");
+    }
     let hours = report.lasted.as_hours();
     println!("\n{} calls to AWS, {} texts sent, {} dead letters; on its own clock it lasted {hours} hours", report.calls, report.sent, report.dead);
-    report.broken.iter().for_each(|broken| println!("**BROKEN**: {broken}"));
+    for broken in &report.broken {
+        println!("**BROKEN**: {broken}");
+    }
 }
