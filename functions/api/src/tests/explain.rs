@@ -176,7 +176,7 @@ fn compare(scene: &Scene, drawn: &Drawn, said: &Value, before: Option<&Message>,
 /// How often each outcome was seen.
 async fn run(seed: u64) -> Vec<usize> {
     let scene = Scene::set(seed).await;
-    let mut seen = vec![0; OUTCOMES.len()];
+    let mut times = vec![0; OUTCOMES.len()];
     for (n, drawn) in scene.draw(seed, EVENTS).iter().enumerate() {
         if n == CLOSED_AFTER {
             scene.producer.admissions.close(drawn.at).await.expect("close");
@@ -192,10 +192,10 @@ async fn run(seed: u64) -> Vec<usize> {
         compare(&scene, drawn, &said.body, before.as_ref(), &row);
         assert_eq!(scene.jobs() - jobs, usize::from(said.body["status"] == "pending"), "what is to go out is in its lane: {}", drawn.event);
         if let Some(outcome) = outcome(&said.body) {
-            seen[outcome] += 1;
+            times[outcome] += 1;
         }
     }
-    seen
+    times
 }
 
 #[test]

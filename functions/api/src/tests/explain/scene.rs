@@ -206,7 +206,7 @@ impl Scene {
 
 /// Little money. In one world both classes have a budget of their own, in the others one has.
 fn budget(seed: u64) -> Budget {
-    let promotional = (seed % 3 != 0).then_some(MicroUsd(250_000));
+    let promotional = (!seed.is_multiple_of(3)).then_some(MicroUsd(250_000));
     let transactional = (seed % 3 != 1).then_some(MicroUsd(250_000));
     Budget { monthly: MicroUsd(800_000), promotional, transactional, kept_percent: 20 }
 }
