@@ -107,10 +107,7 @@ impl Pipeline {
     pub async fn over(world: World, contestant: &Contestant, hand: Hand) -> anyhow::Result<Self> {
         let producer = contestant.start(&world, "producer", &[], hand.clone()).await?;
         let sender = contestant.start(&world, "sender", &[], hand.clone()).await?;
-        let receipts = match contestant.has("receipts") {
-            true => Some(contestant.start(&world, "receipts", &[], hand.clone()).await?),
-            false => None,
-        };
+        let receipts = if contestant.has("receipts") { Some(contestant.start(&world, "receipts", &[], hand.clone()).await?) } else { None };
         let mut pipeline = Self { world, contestant: contestant.clone(), hand, producer, sender, receipts, published: 0 };
         // The first events of a process are slower than all others.
         for _ in 0..5 {
