@@ -284,7 +284,6 @@ def emulating(port, aws, console, log):
         "GATEWAY_PORT": str(port),
         "IOT_MTLS_ENABLED": "false",
         "SFTP_ENABLED": "false",
-        "LOG_LEVEL": "WARNING",  # below that it quotes what is published: numbers
         "DOCKER_HOST": "unix:///nowhere",
         "TMPDIR": str(scratch),
         "AWS_ENDPOINT_URL": aws,

@@ -311,12 +311,13 @@ impl State {
         if let Some(answer) = &network {
             self.keep(phone, answer.clone());
         }
+        // The emulator's log quotes the first hundred characters of what is published: nobody's number and words are among them.
         let mut payload = json!({
-            "originationNumber": phone.as_e164(),
+            "inboundMessageId": ids[0],
             "destinationNumber": account::PHONE_NUMBER,
             "messageKeyword": keyword(body),
+            "originationNumber": phone.as_e164(),
             "messageBody": body,
-            "inboundMessageId": ids[0],
         });
         if let Some(previous) = previous {
             payload["previousPublishedMessageId"] = previous.into();
