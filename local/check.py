@@ -51,6 +51,7 @@ def parts():
     return [
         Part("format", [["cargo", "fmt", "--all", "--check"]]),
         Part("lints", [["cargo", "clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"]]),
+        Part("dependencies", [[str(ROOT / ".venv" / "cargo" / "bin" / "cargo-deny"), "--workspace", "check", "licenses", "bans", "sources"]]),
         Part(
             "template",
             [

@@ -117,7 +117,8 @@ def cargo_tool(name):
     if stamp.exists() and stamp.read_text() == wanted:
         return
     print("compiling {} (minutes, once)".format(wanted), flush=True)
-    command = ["cargo", "install", "--quiet", "--locked", "--root", str(place), wanted]
+    # Unoptimised: a second of its work is less than minutes of the compiler's.
+    command = ["cargo", "install", "--debug", "--config=profile.dev.debug=false", "--quiet", "--locked", "--root", str(place), wanted]
     quietly(command, "{} could not be compiled".format(wanted))
     stamp.write_text(wanted)
 
