@@ -373,7 +373,11 @@ impl World {
 /// Never twice, never lost, and never without an account of it.
 fn text_holds(row: &Message, times: u64, broken: &mut Broken) {
     let (kind, status) = (row.kind(), row.status);
-    let what = |why: &str| format!("{} is {} and was sent {times} times: {why}", kind.as_str(), status.as_str());
+    let what = |why: &str| {
+        let way = row.changes.iter().map(|entered| format!("{} at {}", entered.status.as_str(), entered.at)).collect::<Vec<_>>();
+        let detail = row.delivery_detail.as_deref().unwrap_or("no detail");
+        format!("{} is {} and was sent {times} times: {why} ({detail}; {})", kind.as_str(), status.as_str(), way.join(", "))
+    };
     let doubts = row.changes.iter().filter(|entered| entered.status == Status::Unknown).count() as u64;
     let most = match kind.when_unknown() {
         WhenUnknown::NeverResend => 1,
@@ -382,7 +386,11 @@ fn text_holds(row: &Message, times: u64, broken: &mut Broken) {
     broken.unless(times <= most, || what("too often"));
     match status {
         Status::Delivered | Status::Undelivered | Status::Sent => broken.unless(times >= 1, || what("nobody sent it")),
-        Status::Unknown => broken.unless(kind.when_unknown() == WhenUnknown::NeverResend || times >= 1, || what("it is lost")),
+        // Without money for a second try, and said so until it was of no use any more.
+        Status::Unknown => {
+            let unaffordable = row.delivery_detail.as_deref().is_some_and(|detail| detail.starts_with("not sent again: "));
+            broken.unless(kind.when_unknown() == WhenUnknown::NeverResend || times >= 1 || unaffordable, || what("it is lost"));
+        }
         Status::Suppressed | Status::Failed | Status::Merged => broken.unless(times == 0 || doubts > 0, || what("it was not to be sent")),
         Status::Expired => broken.unless(times == 0 || doubts > 0, || what("it was over")),
         Status::Pending | Status::Sending | Status::Held => broken.unless(false, || what("it is not over")),
