@@ -30,7 +30,7 @@ SAM_BIN = ROOT / ".venv" / "sam" / "bin"
 LOOPBACK = "127.0.0.1"
 PATIENCE_SECONDS = 60
 
-# Link-time optimisation makes a function a quarter smaller, and its build six times as long after a change. Here nobody waits for a function's CPU.
+# Link-time optimisation makes a function a quarter smaller, and its build six times as long after a change. Less optimised it is compiled sooner; `make bench` measures it as it is deployed.
 QUICK_BUILD = {"CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16", "CARGO_PROFILE_RELEASE_OPT_LEVEL": "1"}
 
 # As the tests are built, so that nothing is compiled twice.

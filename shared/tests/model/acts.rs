@@ -5,7 +5,7 @@ use std::{iter::repeat_n, sync::LazyLock};
 use proptest::{prelude::*, sample::select, strategy::Union};
 use proptest_state_machine::ReferenceStateMachine;
 use sms::{
-    kind::{Category, Kind},
+    kind::Category,
     message::{Change, Status},
 };
 
@@ -173,7 +173,7 @@ impl Actor {
             Self::Clock => PAUSES.to_vec(),
             Self::MainApp => WISHES.to_vec(),
             Self::Queue => jobs(model),
-            Self::Sender => model.hands.iter().flat_map(|(hand, doing)| handiwork(model, *hand, *doing)).collect(),
+            Self::Sender => model.hands.iter().flat_map(|(hand, doing)| handiwork(*hand, *doing)).collect(),
             Self::Aws => receipts(model),
             Self::Reconciler => reconciliations(model),
             Self::Doubter => Person::LIVELY.into_iter().flat_map(doubts).collect(),
@@ -185,26 +185,19 @@ impl Actor {
 /// Mostly short ones: much happens within a minute.
 static PAUSES: LazyLock<Vec<Act>> = LazyLock::new(|| {
     let short = [1, 2, 5, 10, 20, 30, 60, 120, 180, 900].repeat(4);
-    short
-        .into_iter()
-        .map(|seconds| seconds * SECOND)
-        .chain([HOUR, 3 * HOUR, 9 * HOUR, 9 * HOUR, 9 * HOUR, 9 * HOUR, 30 * HOUR])
-        .map(Act::Wait)
-        .collect()
+    short.into_iter().map(|seconds| seconds * SECOND).chain([HOUR, 3 * HOUR, 9 * HOUR, 9 * HOUR, 30 * HOUR]).map(Act::Wait).collect()
 });
 
 static WISHES: LazyLock<Vec<Act>> = LazyLock::new(|| wishes().map(Act::Publish).collect());
 
-/// Most of them such that a text may come of them, and many of those that are sent again.
+/// Most of them such that a text may come of them.
 fn wishes() -> impl Iterator<Item = Wish> {
-    let of = |kinds: &'static [Kind], person, twists: &'static [Twist]| {
-        kinds.iter().flat_map(move |kind| twists.iter().map(move |twist| Wish { person, kind: *kind, twist: *twist }))
+    let with = |person, twists: &'static [Twist]| {
+        PUBLISHED.into_iter().flat_map(move |kind| twists.iter().map(move |twist| Wish { person, kind, twist: *twist }))
     };
-    let good = Person::LIVELY.into_iter().flat_map(move |person| of(&PUBLISHED, person, &[Twist::Plain, Twist::SameWords, Twist::Brief]));
-    let again = Person::LIVELY.into_iter().flat_map(move |person| of(&[Kind::SecurityAlert, Kind::PhoneVerification], person, &[Twist::Plain; 3]));
-    let hopeless = of(&PUBLISHED, Person::Ada, &[Twist::Over, Twist::Online, Twist::Astray]);
-    let nobodys = [Person::Zoe, Person::Nemo].into_iter().flat_map(move |person| of(&PUBLISHED, person, &[Twist::Plain]));
-    good.chain(again).chain(hopeless).chain(nobodys)
+    let good = Person::LIVELY.into_iter().flat_map(move |person| with(person, &[Twist::Plain, Twist::SameWords, Twist::Brief]));
+    let hopeless = with(Person::Ada, &[Twist::Over, Twist::Online, Twist::Astray]);
+    good.chain(hopeless).chain(with(Person::Zoe, &[Twist::Plain])).chain(with(Person::Nemo, &[Twist::Plain]))
 }
 
 /// A text that waits has a job; one that is under way may have one too many; and the job of a sender that died comes again.
@@ -216,12 +209,9 @@ fn jobs(model: &Model) -> Vec<Act> {
 const ANSWERS: [Answer; 8] =
     [Answer::Accepted, Answer::Accepted, Answer::Accepted, Answer::Lost, Answer::Lost, Answer::Silence, Answer::NotAccepted, Answer::Refused];
 
-/// One sender in three is slow: what it hears it writes down when its lease is over.
-fn handiwork(model: &Model, hand: Hand, doing: Doing) -> Vec<Act> {
-    let is_slow = hand.text.is_multiple_of(3) && model.texts.iter().any(|text| text.id == hand.text && text.lease > model.now);
+fn handiwork(hand: Hand, doing: Doing) -> Vec<Act> {
     let work = match doing {
         Doing::Claimed => ANSWERS.map(|answer| Act::Call(hand, answer)).to_vec(),
-        Doing::Heard(_) if is_slow => return Vec::new(),
         Doing::Heard(answer) => vec![Act::Note(hand, answer); 3],
         Doing::Ended => vec![Act::Book(hand); 3],
     };

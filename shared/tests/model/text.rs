@@ -14,7 +14,7 @@ use super::{
 /// How long a sender is alone with a text.
 pub const LEASE: Moment = MINUTE;
 /// How long a receipt is waited for before a text in doubt is sent again, for the first time.
-pub const PATIENCE: Moment = 4 * MINUTE;
+pub const PATIENCE: Moment = 2 * MINUTE;
 /// After this AWS has nothing more to say.
 const LAST_RECEIPT: Moment = 73 * HOUR;
 /// What is of use for less is not sent.
@@ -139,7 +139,7 @@ impl Text {
         matches!(self.kind, Kind::SecurityAlert | Kind::PhoneVerification) && !self.is_erased && !self.is_named
     }
 
-    /// Four minutes after AWS may have got it, then eight, then sixteen…
+    /// Two minutes after AWS may have got it, then four, then eight…
     pub fn doubted_until(&self) -> Moment {
         self.last_doubt.min(self.lease) + (PATIENCE << (self.doubts - 1).min(10))
     }

@@ -50,12 +50,6 @@ const SETTINGS: [(&str, &str); 6] = [
     ("PREFERENCES_URL", "https://sms.allthrive.ai/preferences"),
 ];
 
-/// How long a receipt is waited for before a text in doubt goes again: the default of the template's `ResendAfterSeconds`. It doubles with each doubt.
-const DOUBT: SignedDuration = SignedDuration::from_secs(120);
-
-/// Reconcilers come by every minute, and now and then one dies.
-const RECONCILED_WITHIN: SignedDuration = SignedDuration::from_mins(3);
-
 /// After so many rounds something goes round in circles.
 const MOST_ROUNDS: usize = 80;
 
@@ -397,10 +391,7 @@ fn text_holds(row: &Message, times: u64, broken: &mut Broken) {
     broken.unless(times <= most, || what("too often"));
     match status {
         Status::Delivered | Status::Undelivered | Status::Sent => broken.unless(times >= 1, || what("nobody sent it")),
-        Status::Unknown => {
-            let never = kind.when_unknown() == WhenUnknown::NeverResend;
-            broken.unless(never || times >= 1 || is_unaffordable(row) || is_too_late(row), || what("it is lost"));
-        }
+        Status::Unknown => broken.unless(kind.when_unknown() == WhenUnknown::NeverResend || times >= 1, || what("it is lost")),
         Status::Suppressed | Status::Failed | Status::Merged => broken.unless(times == 0 || doubts > 0, || what("it was not to be sent")),
         Status::Expired => broken.unless(times == 0 || doubts > 0, || what("it was over")),
         Status::Pending | Status::Sending | Status::Held => broken.unless(false, || what("it is not over")),
@@ -409,19 +400,6 @@ fn text_holds(row: &Message, times: u64, broken: &mut Broken) {
     broken.unless(explained, || what("nobody knows why"));
     let open = row.due_at().is_some() && due::outlived_by_code(status);
     broken.unless(!open || row.kind() == sms::kind::Kind::PhoneVerification, || what("somebody still waits for it"));
-}
-
-/// There was no money for a second try until it was of no use any more, and its row says so.
-fn is_unaffordable(row: &Message) -> bool {
-    row.delivery_detail.as_deref().is_some_and(|detail| detail.starts_with("not sent again: "))
-}
-
-/// Its doubt ended when it was of no use any more, or so shortly before that a reconciler which died twice came too late.
-fn is_too_late(row: &Message) -> bool {
-    let doubts = row.changes.iter().filter(|entered| entered.status == Status::Unknown).collect::<Vec<_>>();
-    let Some(last) = doubts.last() else { return false };
-    let since = row.lease_until.map_or(last.at, |lease| lease.min(last.at));
-    since + DOUBT * (1 << (doubts.len() - 1).min(10)) + RECONCILED_WITHIN >= row.useful_until
 }
 
 fn value_of(entry: &mut (String, String)) -> &mut String {
