@@ -171,6 +171,8 @@ impl IntoResponse for Problem {
         let body = Value::Object(self.members).to_string();
         let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
         response.headers_mut().extend(self.headers);
+        // For the log.
+        response.extensions_mut().insert(self.kind);
         response
     }
 }

@@ -17,13 +17,15 @@ use std::sync::{Arc, OnceLock};
 
 use axum::{
     Json, Router,
+    extract::{MatchedPath, Request},
     http::{HeaderMap, HeaderValue, Method, header},
-    middleware::map_response,
+    middleware::{Next, from_fn, map_response},
     response::Response,
 };
 use lambda_http::{LambdaEvent, request::LambdaRequest};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
+use tracing::info;
 
 use crate::{
     api::Api,
@@ -41,15 +43,23 @@ const OF_A_PERSON: [(Caller, &str); 2] = [(Caller::Backend, "/v1/users/{userId}"
 /// What would end a path, or vanish from it, if it stood there as itself.
 const NOT_IN_A_PATH: &AsciiSet = &CONTROLS.add(b'?').add(b'#').add(b'\\');
 
+/// The methods that a log may name: every other is the caller's word.
+const KNOWN_METHODS: [Method; 7] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+
 /// What no query may have: `lambda_http` would not survive it.
 const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 
 /// The event with the path and the query that were asked for. API Gateway decodes it: of `/v1/users/a%23b/opt-in` is left `/v1/users/a#b/opt-in`, which
-/// `lambda_http` would take for `/v1/users/a`.
+/// `lambda_http` would take for `/v1/users/a`. Host and scheme are left out: nothing here asks for them, the caller writes them, and of some
+/// `lambda_http` could make no URL, and would not survive it.
 #[must_use]
 pub fn with_its_path(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
-        request.raw_path = request.raw_path.take().map(|path| utf8_percent_encode(&path, NOT_IN_A_PATH).to_string());
+        request.headers.remove(header::HOST);
+        request.headers.remove("x-forwarded-proto");
+        request.request_context.domain_name = None;
+        let path = request.raw_path.take().unwrap_or_default();
+        request.raw_path = Some(format!("/{}", utf8_percent_encode(path.strip_prefix('/').unwrap_or(&path), NOT_IN_A_PATH)));
         request.raw_query_string = request.raw_query_string.take().map(|query| utf8_percent_encode(&query, NOT_IN_A_QUERY).to_string());
     }
     event
@@ -61,7 +71,13 @@ pub fn router(api: Api) -> Router {
     DOCUMENT.get_or_init(|| document);
     let not_found = async || Kind::NotFound.problem();
     let not_allowed = async || Kind::MethodNotAllowed.problem();
-    router.merge(pages::router()).fallback(not_found).method_not_allowed_fallback(not_allowed).layer(map_response(private)).with_state(Arc::new(api))
+    router
+        .merge(pages::router())
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(map_response(private))
+        .layer(from_fn(logged))
+        .with_state(Arc::new(api))
 }
 
 fn described() -> (Router<Arc<Api>>, Value) {
@@ -151,6 +167,21 @@ fn if_match(caller: Caller) -> Value {
 
 fn json_schema() -> schemars::Schema {
     schemars::json_schema!({"type": "object"})
+}
+
+/// Logs how a request ended, and nothing of what it said: its route, and not its path.
+async fn logged(request: Request, next: Next) -> Response {
+    let method = KNOWN_METHODS.into_iter().find(|method| *method == request.method()).map_or_else(|| "other".to_owned(), |method| method.to_string());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let response = next.run(request).await;
+    info!(
+        http.request.method = method,
+        http.route = route.as_ref().map_or("none", MatchedPath::as_str),
+        http.response.status_code = response.status().as_u16(),
+        problem = response.extensions().get::<Kind>().map(|kind| kind.words().1),
+        "answered"
+    );
+    response
 }
 
 /// What is said about a person is kept nowhere on its way.

@@ -83,8 +83,8 @@ fn read(bytes: &[u8]) -> Option<Value> {
         let token = TokenKeys::new(&keys()).ok()?.sign(&Claims { user_id, scope: Scope::Manage, expires_at });
         headers.insert("authorization".into(), format!("Bearer {token}").into());
     }
-    headers.insert("host".into(), "d".into());
-    headers.insert("x-forwarded-proto".into(), "https".into());
+    headers.entry("host").or_insert("d".into());
+    headers.entry("x-forwarded-proto").or_insert("https".into());
     Some(json!({"version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query, "headers": headers, "requestContext": context,
         "body": body, "isBase64Encoded": false}))
 }

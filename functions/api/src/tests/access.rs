@@ -1,5 +1,8 @@
 //! Who may ask for what, and how everybody else is told.
 
+use std::{io::pipe, sync::Mutex};
+
+use serde_json::Value;
 use sms::token::Scope;
 
 use super::{Call, SignedDuration, Stage, ada, json, key_pair};
@@ -64,6 +67,41 @@ async fn a_user_is_whom_the_path_names_whatever_the_name() {
     }
     let tab = stage.ask(Call::signed("GET", "/v1/users/a\tb/opt-in")).await;
     assert_eq!((tab.status, tab.problem()), (422, "invalid"), "{}", tab.text);
+}
+
+#[tokio::test]
+async fn a_request_is_answered_whatever_host_and_scheme_its_caller_writes() {
+    let stage = Stage::set().await;
+    for (name, value) in [("host", "1.2.3.999"), ("host", "a b"), ("host", "d:port"), ("x-forwarded-proto", "http, https"), ("x-forwarded-proto", "")]
+    {
+        let answer = stage.ask(Call::signed("GET", "/v1/costs").header(name, value)).await;
+        assert_eq!(answer.status, 200, "{name}: {value}: {}", answer.text);
+    }
+    let mut call = Call::signed("GET", "/v1/costs");
+    call.event["rawPath"] = json!(":99999");
+    assert_eq!(stage.ask(call).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_request_leaves_a_line_in_the_log_with_its_route_and_its_end_and_nothing_of_the_callers() -> anyhow::Result<()> {
+    let stage = Stage::set().await.with(ada()).await;
+    let (log, writer) = pipe()?;
+    let logging = tracing::subscriber::set_default(tracing_subscriber::fmt().json().flatten_event(true).with_writer(Mutex::new(writer)).finish());
+    for (method, path) in [("GET", "/v1/users/ada/preferences"), ("GET", "/v1/me/preferences?phone=12025550101"), ("ADA2025550101", "/ada")] {
+        stage.ask(Call::signed(method, path)).await;
+    }
+    drop(logging);
+    let lines = std::io::read_to_string(log)?;
+    assert!(!lines.to_lowercase().contains("ada") && !lines.contains("5550101"), "{lines}");
+    let lines = lines.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
+    let said = |line: &Value| ["http.request.method", "http.route", "http.response.status_code", "problem"].map(|name| line[name].clone());
+    let expected = [
+        [json!("GET"), json!("/v1/users/{userId}/preferences"), json!(200), json!(null)],
+        [json!("GET"), json!("/v1/me/preferences"), json!(401), json!("no-token")],
+        [json!("other"), json!("none"), json!(404), json!("not-found")],
+    ];
+    assert_eq!(lines.iter().map(said).collect::<Vec<_>>(), expected);
+    Ok(())
 }
 
 #[tokio::test]
