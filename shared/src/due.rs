@@ -71,6 +71,18 @@ pub fn outlived_by_code(status: Status) -> bool {
     matches!(status, Status::Sent | Status::Delivered | Status::Undelivered)
 }
 
+/// Until when a receipt is waited for that says what became of a text in doubt: from when AWS may have got the text last, and twice as long after each time that a text stayed in doubt,
+/// since an AWS that answers nothing for an hour should not text somebody thirty times.
+#[must_use]
+pub fn doubt_ends(row: &Message, resend_after: SignedDuration) -> Timestamp {
+    let doubts = row.changes.iter().filter(|entered| entered.status == Status::Unknown).map(|entered| entered.at).collect::<Vec<_>>();
+    let times = u32::try_from(doubts.len()).unwrap_or(u32::MAX);
+    let noticed = doubts.last().copied().unwrap_or(row.updated_at);
+    // The reconciler may have noticed an expired lease long after nobody held it any more.
+    let since = row.lease_until.map_or(noticed, |lease| noticed.min(lease));
+    since + resend_after * 2_i32.pow(times.saturating_sub(1).min(10))
+}
+
 impl Message {
     /// When the row is due, as it is.
     #[must_use]

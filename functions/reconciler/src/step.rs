@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use sms::{
-    due::{LAST_RECEIPT, LOST_AFTER, is_for_the_books},
+    due::{LAST_RECEIPT, LOST_AFTER, doubt_ends, is_for_the_books},
     kind::{Kind, WhenUnknown},
     message::{Change, Message, Status},
 };
@@ -84,15 +84,4 @@ fn in_doubt(row: &Message, now: Timestamp, resend_after: SignedDuration) -> Step
 pub fn last_receipt(row: &Message) -> Option<Timestamp> {
     let open = matches!(row.status, Status::Sent | Status::Unknown);
     open.then(|| row.changes.last().map_or(row.updated_at, |entered| entered.at) + LAST_RECEIPT)
-}
-
-/// Until when a receipt is waited for: from when AWS may have got the text last, and twice as long after each time that a text stayed in doubt,
-/// since an AWS that answers nothing for an hour should not text somebody thirty times.
-fn doubt_ends(row: &Message, resend_after: SignedDuration) -> Timestamp {
-    let doubts = row.changes.iter().filter(|entered| entered.status == Status::Unknown).map(|entered| entered.at).collect::<Vec<_>>();
-    let times = u32::try_from(doubts.len()).unwrap_or(u32::MAX);
-    let noticed = doubts.last().copied().unwrap_or(row.updated_at);
-    // The reconciler may have noticed an expired lease long after nobody held it any more.
-    let since = row.lease_until.map_or(noticed, |lease| noticed.min(lease));
-    since + resend_after * 2_i32.pow(times.saturating_sub(1).min(10))
 }

@@ -237,7 +237,7 @@ impl Storm {
             Some(process) => process,
             None => self.world.start(function, self.hand.clone(), TIME_OUT).await?,
         };
-        let outcome = process.invoke(event).await?;
+        let outcome = self.world.invoke(function, &mut process, event).await?;
         if matches!(outcome, Outcome::Died) {
             self.world.heard(&process.log());
         } else {
@@ -262,7 +262,7 @@ impl Storm {
             }
             let mut wait = SignedDuration::from_secs(60);
             if self.world.cloud.sqs.next().is_none() {
-                let due = self.world.rows().await?.into_iter().filter_map(|(_, due)| due).collect::<Vec<_>>();
+                let due = self.world.due().await?;
                 tell(&self.progress(messages, messages, Some(due.len())));
                 let Some(next) = due.into_iter().min() else { return Ok(()) };
                 wait = wait.max(next.duration_since(self.world.now()));

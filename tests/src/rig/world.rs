@@ -63,6 +63,8 @@ pub struct World {
     pub feeds: Vec<(&'static str, Polling)>,
     /// Events that were published.
     published: Mutex<Vec<Value>>,
+    /// When the runs of the reconciler to which nothing happened began and ended.
+    reconciled: Mutex<Vec<(Timestamp, Timestamp)>>,
     log: Mutex<String>,
 }
 
@@ -116,7 +118,7 @@ impl World {
             };
             feeds.push((function, polling));
         }
-        let world = Self { cloud, environments, feeds, published: Mutex::default(), log: Mutex::default() };
+        let world = Self { cloud, environments, feeds, published: Mutex::default(), reconciled: Mutex::default(), log: Mutex::default() };
         Ok(world)
     }
 
@@ -148,8 +150,18 @@ impl World {
     /// Runs `function` for one event, in a process of its own.
     pub async fn run(&self, function: &'static str, hand: &Hand, event: Value) -> anyhow::Result<Outcome> {
         let mut process = self.start(function, hand.clone(), Duration::from_secs(30)).await?;
-        let outcome = process.invoke(event).await?;
+        let outcome = self.invoke(function, &mut process, event).await?;
         self.heard(&process.log());
+        Ok(outcome)
+    }
+
+    /// Gives `process` of `function` an event, and notes if it was a reconciler that did all that there was to do.
+    pub async fn invoke(&self, function: &str, process: &mut Function, event: Value) -> anyhow::Result<Outcome> {
+        let began = self.now();
+        let outcome = process.invoke(event).await?;
+        if function == "reconciler" && matches!(outcome, Outcome::Answer(_)) {
+            self.reconciled.lock().unwrap_or_else(PoisonError::into_inner).push((began, self.now()));
+        }
         Ok(outcome)
     }
 
@@ -217,6 +229,34 @@ impl World {
         Ok(rows)
     }
 
+    /// When each text that somebody has to look at is due. `Err` names one in doubt that is to be sent again and that nobody would look at in time.
+    pub async fn due(&self) -> anyhow::Result<Vec<Timestamp>> {
+        let rows = self.rows().await?;
+        for (row, due) in rows.iter().filter(|(row, _)| row.status == Status::Unknown && row.useful_until > self.now()) {
+            let stays = row.kind().when_unknown() == WhenUnknown::NeverResend || row.provider_message_id.is_some() || row.erased_at.is_some();
+            let without_money = row.delivery_detail.as_ref().is_some_and(|detail| detail.starts_with("not sent again: "));
+            let until = due::doubt_ends(row, self.resend_after()?).max(row.updated_at + due::SHORTEST_DOUBT);
+            let in_time = due.is_some_and(|due| due <= until);
+            anyhow::ensure!(stays || without_money || in_time, "{} is in doubt until {until} and due {due:?}", row.kind().as_str());
+        }
+        Ok(rows.into_iter().filter_map(|(_, due)| due).collect())
+    }
+
+    /// How long a receipt is waited for before a text in doubt is sent again.
+    fn resend_after(&self) -> anyhow::Result<SignedDuration> {
+        let (_, seconds) =
+            self.environment("reconciler").iter().find(|(name, _)| name == "RESEND_AFTER_SECONDS").context("no RESEND_AFTER_SECONDS")?;
+        Ok(SignedDuration::from_secs(seconds.parse()?))
+    }
+
+    /// Whether a text in doubt could have been sent again: between the end of its doubt and its own, a reconciler came by to which nothing happened. One that is
+    /// still of use could: there is nothing left for which it would have to wait.
+    fn had_its_chance(&self, row: &Message) -> anyhow::Result<bool> {
+        let doubt_ends = due::doubt_ends(row, self.resend_after()?);
+        let runs = self.reconciled.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(row.useful_until > self.now() || runs.iter().any(|(began, ended)| *began >= doubt_ends && *ended < row.useful_until))
+    }
+
     /// Feeds the functions until nothing can be seen in any queue.
     pub async fn pump(&self, hand: &Hand) -> anyhow::Result<()> {
         for _ in 0..MOST_ROUNDS {
@@ -274,7 +314,7 @@ impl World {
     pub async fn settle(&self, hand: &Hand) -> anyhow::Result<()> {
         for _ in 0..MOST_ROUNDS {
             self.pump(hand).await?;
-            let due = self.rows().await?.into_iter().filter_map(|(_, due)| due).min();
+            let due = self.due().await?.into_iter().min();
             let Some(next) = due.into_iter().chain(self.cloud.sqs.next()).min() else { return Ok(()) };
             let wait = next.duration_since(self.now());
             if wait > SignedDuration::ZERO {
@@ -311,7 +351,7 @@ impl World {
             let times = self.cloud.provider.simulator.taken(row.message_id);
             taken += times;
             let before = broken.0.len();
-            text_holds(row, times, &mut broken);
+            text_holds(row, times, self.had_its_chance(row)?, &mut broken);
             if let Some(first) = broken.0.get_mut(before) {
                 let id = row.message_id.to_string();
                 first.extend(self.log().lines().filter(|line| line.contains(&id)).flat_map(|line| ["\n    ", line]));
@@ -376,12 +416,13 @@ impl World {
 }
 
 /// Never twice, never lost, and never without an account of it.
-fn text_holds(row: &Message, times: u64, broken: &mut Broken) {
+fn text_holds(row: &Message, times: u64, had_its_chance: bool, broken: &mut Broken) {
     let (kind, status) = (row.kind(), row.status);
     let what = |why: &str| {
         let way = row.changes.iter().map(|entered| format!("{} at {}", entered.status.as_str(), entered.at)).collect::<Vec<_>>();
         let detail = row.delivery_detail.as_deref().unwrap_or("no detail");
-        format!("{} is {} and was sent {times} times: {why} ({detail}; {})", kind.as_str(), status.as_str(), way.join(", "))
+        let until = row.useful_until;
+        format!("{} is {} and was sent {times} times: {why} ({detail}; {}; of use until {until})", kind.as_str(), status.as_str(), way.join(", "))
     };
     let doubts = row.changes.iter().filter(|entered| entered.status == Status::Unknown).count() as u64;
     let most = match kind.when_unknown() {
@@ -391,7 +432,9 @@ fn text_holds(row: &Message, times: u64, broken: &mut Broken) {
     broken.unless(times <= most, || what("too often"));
     match status {
         Status::Delivered | Status::Undelivered | Status::Sent => broken.unless(times >= 1, || what("nobody sent it")),
-        Status::Unknown => broken.unless(kind.when_unknown() == WhenUnknown::NeverResend || times >= 1, || what("it is lost")),
+        Status::Unknown => {
+            broken.unless(kind.when_unknown() == WhenUnknown::NeverResend || times >= 1 || !had_its_chance, || what("it is lost"));
+        }
         Status::Suppressed | Status::Failed | Status::Merged => broken.unless(times == 0 || doubts > 0, || what("it was not to be sent")),
         Status::Expired => broken.unless(times == 0 || doubts > 0, || what("it was over")),
         Status::Pending | Status::Sending | Status::Held => broken.unless(false, || what("it is not over")),
