@@ -1,7 +1,7 @@
-"""How long codes take while bulk texts wait: publishes BULK invitations, and then, over a minute, CODES codes.
+"""How long texts take: first each by itself, and then codes while bulk texts wait: BULK invitations are published, and then, over a minute, CODES codes.
 
 Runs against the stack that STACK_FILE describes (`make bench-lanes` starts one of its own at PARTS_PER_SECOND=3) and
-prints the distribution of the time from publishing to the phone, what bulk kept of the rate, and how many calls AWS
+prints the distribution of the time from publishing to the call of the provider, which the simulator's phones show at once, what bulk kept of the rate, and how many calls AWS
 throttled. It fails if that is worse than the limits below, or if a code does not arrive, once.
 """
 
@@ -25,6 +25,9 @@ LEAST_PERCENT_KEPT = 95
 # "and throttled calls stay below 1 % of calls".
 PERCENT_THROTTLED_IS_TOO_MUCH = 1
 
+# Texts of each lane that are sent by themselves.
+ALONE = 20
+
 # As many prefixes as codes, so that no guard takes them for a fraud against one.
 AREA_CODES = [201, 202, 203, 205, 206, 207, 208, 209, 210, 212, 213, 214, 215, 216, 217, 218, 219, 224, 225, 228, 229, 231, 234, 239, 240,
               248, 251, 252, 253, 254, 256, 260, 262, 267, 269, 270, 276, 281, 301, 302, 303, 304, 305, 307, 308, 309, 310, 312, 313, 314]
@@ -37,9 +40,19 @@ def main():
     sqs = boto3.client("sqs")
     faults(console, arguments.parts_per_second)
 
+    alone = {"urgent": [], "bulk": []}
+    print(f"publishing {ALONE} codes and {ALONE} invitations, one after the other", flush=True)
+    for n in range(1, ALONE + 1):
+        # Of the last people: the first are invited below, too.
+        guest = arguments.bulk + 1 - n
+        code_phone = f"+1{AREA_CODES[-n]}5550{n:03}"
+        for lane, phone, one in ("urgent", code_phone, code(f"alone-{n}", code_phone)), ("bulk", f"+1312556{guest:04}", invitation(guest)):
+            at = time.time()
+            publish(sqs, queue, [one])
+            alone[lane] += [came - at for came in wait_for_text(console, phone)]
+
     print(f"publishing {arguments.bulk} invitations", flush=True)
-    bulk = [event("battle_invitation", f"u{n}", {"inviter_name": "Ada", "battle_topic": "Haiku duel", "invitation_link": "https://allthrive.ai/b/9"})
-            for n in range(1, arguments.bulk + 1)]
+    bulk = [invitation(n) for n in range(1, arguments.bulk + 1)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda some: publish(sqs, queue, some), chunks(bulk, 10)))
     waiting = wait_for_lane(sqs, stack["outputs"], arguments.bulk, console)
@@ -52,16 +65,15 @@ def main():
         pause = began + n * arguments.seconds / arguments.codes - time.time()
         time.sleep(max(pause, 0))
         phone = f"+1{AREA_CODES[n % len(AREA_CODES)]}555{100 + n:04}"
-        code = event("phone_verification", f"lanes-{n}", {"phone": phone})
         published[phone] = time.time()
-        publish(sqs, queue, [code])
+        publish(sqs, queue, [code(f"lanes-{n}", phone)])
         progress(n + 1, arguments.codes)
     time.sleep(max(began + arguments.seconds - time.time(), 0))
     stats = request("GET", f"{console}/stats")
     ended = time.time()
     arrived = {phone: wait_for_text(console, phone) for phone in published}
     took = sorted(at[0] - published[phone] for phone, at in arrived.items() if at)
-    measured = Measured(arguments, stats, took, ended - began, sum(at[0] <= ended for at in arrived.values() if at))
+    measured = Measured(arguments, stats, took, ended - began, sum(at[0] <= ended for at in arrived.values() if at), alone)
     table = measured.table()
     print(f"\n{table}", flush=True)
     if arguments.report:
@@ -88,6 +100,14 @@ def parse():
 def event(kind, user_id, data):
     return {"specversion": "1.0", "id": str(uuid.uuid4()), "source": "bench/lanes", "type": f"com.allthrive.sms.{kind}.v1",
             "time": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), "datacontenttype": "application/json", "data": {"user_id": user_id, **data}}
+
+
+def code(user_id, phone):
+    return event("phone_verification", user_id, {"phone": phone})
+
+
+def invitation(n):
+    return event("battle_invitation", f"u{n}", {"inviter_name": "Ada", "battle_topic": "Haiku duel", "invitation_link": "https://allthrive.ai/b/9"})
 
 
 def publish(sqs, queue, events):
@@ -134,9 +154,10 @@ def wait_for_text(console, phone):
 class Measured:
     """What came of a run: codes took so many seconds each, in order, and the simulator counted the calls of the time that they were asked for in."""
 
-    def __init__(self, arguments, stats, took, seconds, codes_in_time):
+    def __init__(self, arguments, stats, took, seconds, codes_in_time, alone):
         self.codes = arguments.codes
         self.took = sorted(took)
+        self.alone = {lane: sorted(seconds) for lane, seconds in alone.items()}
         self.calls = stats["calls"]
         self.throttled = stats["rejected"].get("ThrottlingException", 0)
         self.others = {name: count for name, count in stats["rejected"].items() if name != "ThrottlingException"}
@@ -144,9 +165,10 @@ class Measured:
         self.left = arguments.parts_per_second * seconds - codes_in_time
         self.kept = stats["accepted"] - codes_in_time
 
-    def at(self, share):
-        """So many seconds, or less, took this share of the codes that arrived."""
-        return self.took[min(int(share * len(self.took)), len(self.took) - 1)] if self.took else float("nan")
+    def at(self, share, of=None):
+        """So many seconds, or less, took this share of the texts that arrived: of the codes, if nothing else is said."""
+        took = self.took if of is None else of
+        return took[min(int(share * len(took)), len(took) - 1)] if took else float("nan")
 
     def percent_kept(self):
         return 100 * self.kept / self.left
@@ -158,9 +180,13 @@ class Measured:
         rows = [
             ("figure", "measured", "limit"),
             ("---", "---", "---"),
+            *[
+                (f"published to provider, one text alone in the {lane} lane, p50 / p95", f"{self.at(.5, of=took):.2f} / {self.at(.95, of=took):.2f} s", "")
+                for lane, took in self.alone.items()
+            ],
             ("codes that arrived", f"{len(self.took)} of {self.codes}", "all"),
             (
-                "published to phone, p50 / p95 / p99 / longest",
+                "published to provider, p50 / p95 / p99 / longest",
                 f"{self.at(.5):.2f} / {self.at(.95):.2f} / {self.at(.99):.2f} / {self.at(1):.2f} s",
                 f"p95 within {MOST_SECONDS_AT_P95} s",
             ),
