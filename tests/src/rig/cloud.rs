@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use simulator::{Faults, Running, Sink};
 use std::sync::{Arc, PoisonError};
@@ -27,6 +28,7 @@ pub struct Cloud {
     pub clock: Clock,
     receipts: Arc<Mutex<mpsc::UnboundedReceiver<String>>>,
     replies: Arc<Mutex<mpsc::UnboundedReceiver<String>>>,
+    receipts_take: Arc<std::sync::Mutex<SignedDuration>>,
     http: reqwest::Client,
     /// What DynamoDB's calls have used, while somebody wants to know.
     meter: Arc<std::sync::Mutex<Option<Units>>>,
@@ -64,6 +66,7 @@ impl Cloud {
             clock,
             receipts: Arc::new(Mutex::new(receipts_come)),
             replies: Arc::new(Mutex::new(replies_come)),
+            receipts_take: Arc::default(),
             http: reqwest::Client::builder().no_proxy().tcp_nodelay(true).build()?,
             meter: Arc::default(),
         })
@@ -145,16 +148,22 @@ impl Cloud {
         Some(response)
     }
 
+    /// From now on receipts are on their way for so long.
+    pub fn receipts_take(&self, time: SignedDuration) {
+        *self.receipts_take.lock().unwrap_or_else(PoisonError::into_inner) = time;
+    }
+
     /// Takes what the provider published since the last time to the queues that subscribe to it, in the envelope of SNS; `twice` says which of it comes twice.
     pub async fn deliver(&self, twice: impl Fn() -> bool) -> usize {
         let mut delivered = 0;
-        for (channel, queue) in [(&self.receipts, "ReceiptsQueue"), (&self.replies, "InboundQueue")] {
+        let receipts_take = *self.receipts_take.lock().unwrap_or_else(PoisonError::into_inner);
+        for (channel, queue, takes) in [(&self.receipts, "ReceiptsQueue", receipts_take), (&self.replies, "InboundQueue", SignedDuration::ZERO)] {
             let mut channel = channel.lock().await;
             while let Ok(message) = channel.try_recv() {
                 let envelope = json!({"Type": "Notification", "MessageId": uuid::Uuid::new_v4().to_string(), "TopicArn": "arn:aws:sns:us-east-1:000000000000:topic",
                     "Message": message, "Timestamp": self.clock.now().to_string()});
                 for _ in 0..if twice() { 2 } else { 1 } {
-                    self.sqs.put(queue, &envelope.to_string(), Value::Null, self.clock.now());
+                    self.sqs.put(queue, &envelope.to_string(), Value::Null, self.clock.now() + takes);
                 }
                 delivered += 1;
             }

@@ -38,6 +38,10 @@ pub enum Scenario {
     UnansweredInvitation,
     /// An alert that AWS takes and does not answer.
     UnansweredAlert,
+    /// An invitation of which AWS says nothing for an hour.
+    SilentInvitation,
+    /// An alert of which AWS says nothing for an hour.
+    SilentAlert,
     /// A text to a phone that has blocked us at its carrier.
     Blocked,
     /// A text that AWS refuses, because its list has the number.
@@ -64,12 +68,14 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Invitation,
         Self::Code,
         Self::Alert,
         Self::UnansweredInvitation,
         Self::UnansweredAlert,
+        Self::SilentInvitation,
+        Self::SilentAlert,
         Self::Blocked,
         Self::Refused,
         Self::Stop,
@@ -126,6 +132,9 @@ impl Scenario {
         if self != Self::OptIn {
             world.person("ada", phone.as_e164()).await?;
         }
+        if matches!(self, Self::SilentInvitation | Self::SilentAlert) {
+            world.cloud.receipts_take(SignedDuration::from_hours(1));
+        }
         let sample = |kind: &str| Published::sample(kind, "ada");
         let says = async |words: &str| world.cloud.provider.simulator.person_texts(&phone, words).await.map(drop);
         match self {
@@ -134,9 +143,11 @@ impl Scenario {
                 world.publish(&event);
                 world.publish(&event);
             }
-            Self::Held | Self::UnansweredInvitation | Self::Blocked | Self::Refused => world.publish(&sample("battle_invitation")?),
+            Self::Held | Self::UnansweredInvitation | Self::SilentInvitation | Self::Blocked | Self::Refused => {
+                world.publish(&sample("battle_invitation")?);
+            }
             Self::Code => world.publish(&sample("phone_verification")?.with("phone", phone.as_e164())),
-            Self::Alert | Self::UnansweredAlert => world.publish(&sample("security_alert")?),
+            Self::Alert | Self::UnansweredAlert | Self::SilentAlert => world.publish(&sample("security_alert")?),
             Self::Stop | Self::Start => says("STOP").await?,
             Self::PlainStop => says("Please stop texting me").await?,
             Self::Help => says("HELP").await?,
