@@ -55,7 +55,7 @@ const LONGEST: Duration = Duration::from_secs(2);
 impl Feedback {
     /// From the SDK's configuration.
     #[must_use]
-    pub fn new(sdk: &aws_config::SdkConfig) -> Self {
+    pub fn new(sdk: &aws_types::SdkConfig) -> Self {
         Self { client: Client::new(sdk) }
     }
 

@@ -3,11 +3,17 @@
 use std::{fmt::Display, str::FromStr, time::Duration};
 
 use anyhow::Context;
-use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 pub use aws_lambda_events::event::sqs::SqsEvent;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsMessage};
-use aws_sdk_sqs::types::MessageAttributeValue;
+use aws_sdk_sqs::{
+    config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider, retry::RetryConfig, timeout::TimeoutConfig},
+    types::MessageAttributeValue,
+};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_types::{
+    SdkConfig,
+    service_config::{LoadServiceConfig, ServiceConfigKey},
+};
 use jiff::Timestamp;
 use serde::Deserialize;
 use tracing::{error, warn};
@@ -35,16 +41,35 @@ pub fn start_log() {
     tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_ansi(false).init();
 }
 
-/// The SDK's configuration: credentials, region and endpoints from the environment, one HTTP client for all services.
-pub async fn sdk() -> SdkConfig {
+/// An endpoint for one service, as `AWS_ENDPOINT_URL_<SERVICE>` has it.
+#[derive(Debug)]
+struct EndpointOfService;
+
+impl LoadServiceConfig for EndpointOfService {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        optional_setting(&format!("{}_{}", key.env(), key.service_id().replace([' ', '-'], "_").to_uppercase()))
+    }
+}
+
+/// The SDK's configuration: credentials, region and endpoints from the environment, as Lambda gives them, and one HTTP client for all services.
+///
+/// Without `aws-config`: it looks in files and asks services that a function does not have, and all of that would be in the binary.
+pub fn sdk() -> anyhow::Result<SdkConfig> {
     let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_secs(1)).operation_attempt_timeout(Duration::from_secs(3)).build();
-    aws_config::defaults(BehaviorVersion::latest())
+    let session = optional_setting("AWS_SESSION_TOKEN");
+    let credentials =
+        Credentials::new(setting::<String>("AWS_ACCESS_KEY_ID")?, setting::<String>("AWS_SECRET_ACCESS_KEY")?, session, None, "environment");
+    let mut sdk = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(setting::<String>("AWS_REGION")?))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .service_config(EndpointOfService)
         .http_client(http)
         .timeout_config(timeouts)
-        .retry_config(RetryConfig::standard().with_max_attempts(3))
-        .load()
-        .await
+        .retry_config(RetryConfig::standard().with_max_attempts(3));
+    sdk.set_endpoint_url(optional_setting("AWS_ENDPOINT_URL"));
+    Ok(sdk.build())
 }
 
 /// How texts sound: `LINK_DOMAINS` and `SUPPORT_CONTACT`.

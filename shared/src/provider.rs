@@ -100,7 +100,7 @@ impl Identities {
 impl Provider {
     /// From the SDK's configuration. Retries are off: one claim is one call.
     #[must_use]
-    pub fn new(sdk: &aws_config::SdkConfig, identities: Identities, configuration_set: String, protect_configuration: Option<String>) -> Self {
+    pub fn new(sdk: &aws_types::SdkConfig, identities: Identities, configuration_set: String, protect_configuration: Option<String>) -> Self {
         let timeouts = aws_sdk_pinpointsmsvoicev2::config::timeout::TimeoutConfig::builder()
             .connect_timeout(LONGEST_CONNECT)
             .read_timeout(LONGEST_READ)
@@ -231,7 +231,7 @@ pub struct Listed {
 impl OptOutList {
     /// The list called `name`.
     #[must_use]
-    pub fn new(sdk: &aws_config::SdkConfig, name: String) -> Self {
+    pub fn new(sdk: &aws_types::SdkConfig, name: String) -> Self {
         Self { client: Client::new(sdk), name }
     }
 
@@ -299,7 +299,7 @@ pub struct SpendLimit {
 impl SpendLimit {
     /// Of the account.
     #[must_use]
-    pub fn new(sdk: &aws_config::SdkConfig) -> Self {
+    pub fn new(sdk: &aws_types::SdkConfig) -> Self {
         Self { client: Client::new(sdk) }
     }
 

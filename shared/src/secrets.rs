@@ -22,7 +22,7 @@ pub struct Secret<T> {
 impl<T> Secret<T> {
     /// The secret `id`: a name or an ARN.
     #[must_use]
-    pub fn new(sdk: &aws_config::SdkConfig, id: String) -> Self {
+    pub fn new(sdk: &aws_types::SdkConfig, id: String) -> Self {
         Self { client: Client::new(sdk), id, value: OnceCell::new() }
     }
 }
@@ -49,7 +49,7 @@ pub struct RotatingSecret<T> {
 impl<T> RotatingSecret<T> {
     /// The secret `id`: a name or an ARN.
     #[must_use]
-    pub fn new(sdk: &aws_config::SdkConfig, id: String) -> Self {
+    pub fn new(sdk: &aws_types::SdkConfig, id: String) -> Self {
         Self { client: Client::new(sdk), id, value: RwLock::new(None) }
     }
 }

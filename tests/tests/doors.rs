@@ -65,8 +65,8 @@ const MAP: &str = "
     MessagesTable/by_due                    ·         ·       ·         ·        ·      q
     MessagesTable/by_provider_message_id    ·         ·       q         ·        ·      ·
     MessagesTable/by_user                   ·         ·       ·         ·        q      q
-    OptOutsTable                            b         g       ·         gp       g      gbs
-    RecipientsTable                         b         g       ·         gu       gpu    g
+    OptOutsTable                            b         b       ·         gp       g      gbs
+    RecipientsTable                         b         b       ·         gu       gpu    g
     RecipientsTable/by_phone                ·         ·       ·         q        q      ·
     RepliesTable                            ·         ·       ·         pu       d      ·
     RepliesTable/by_phone                   ·         ·       ·         ·        q      ·

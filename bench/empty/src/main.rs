@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let sdk = sms::lambda::sdk().await;
+    let sdk = sms::lambda::sdk()?;
     let clients = (
         aws_sdk_dynamodb::Client::new(&sdk),
         aws_sdk_sqs::Client::new(&sdk),

@@ -1,6 +1,6 @@
 //! What every route may reach.
 
-use aws_config::SdkConfig;
+use aws_types::SdkConfig;
 use jiff::Timestamp;
 use sms::{
     closing::{Closing, Feedback},

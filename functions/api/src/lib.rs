@@ -13,7 +13,7 @@ mod routes;
 mod tests;
 mod welcome;
 
-use aws_config::SdkConfig;
+use aws_types::SdkConfig;
 use axum::Router;
 
 pub use crate::{

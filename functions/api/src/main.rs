@@ -7,7 +7,7 @@ use sms::lambda::{rules, sdk, setting, start_log};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     start_log();
-    let sdk = sdk().await;
+    let sdk = sdk()?;
     let tables = Tables {
         recipients: setting("RECIPIENTS_TABLE")?,
         opt_outs: setting("OPT_OUTS_TABLE")?,

@@ -15,7 +15,7 @@ use sms::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     start_log();
-    let sdk = sdk().await;
+    let sdk = sdk()?;
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let urgent = setting::<String>("URGENT_QUEUE_URL")?;
     let inbound = inbound::Inbound {

@@ -12,7 +12,7 @@ use sms::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     start_log();
-    let sdk = sdk().await;
+    let sdk = sdk()?;
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let producer = Producer {
         recipients: Recipients::new(dynamodb.clone(), setting("RECIPIENTS_TABLE")?),

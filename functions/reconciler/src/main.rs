@@ -19,7 +19,7 @@ use sms::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     start_log();
-    let sdk = sdk().await;
+    let sdk = sdk()?;
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let sqs = aws_sdk_sqs::Client::new(&sdk);
     let messages = Messages::new(dynamodb.clone(), setting("MESSAGES_TABLE")?);

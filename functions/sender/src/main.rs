@@ -21,7 +21,7 @@ use sms::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     start_log();
-    let sdk = sdk().await;
+    let sdk = sdk()?;
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let sender = sender::Sender {
         messages: Messages::new(dynamodb.clone(), setting("MESSAGES_TABLE")?),

@@ -90,12 +90,16 @@ impl Sender {
 
     /// What held when the row was written may hold no more: the person may have opted out, the moment may be past.
     async fn look_again(&self, message: &Message, now: Timestamp) -> anyhow::Result<Look> {
-        if self.is_erased(message).await? {
+        if message.erased_at.is_some() {
             return Ok(Look::Erased);
         }
         let phone = message.phone.clone().context("a pending message without a number")?;
         let country = message.country.context("a pending message without a country")?;
-        let opt_out = self.opt_outs.get(&phone).await?;
+        let (recipient, opt_out) = self.recipients.with_opt_out(message.user_id.as_ref(), &self.opt_outs, &phone).await?;
+        // A text that was decided while its person was being erased is found by nobody but us.
+        if recipient.is_some_and(|recipient| recipient.was_erased_since(message.created_at)) {
+            return Ok(Look::Erased);
+        }
         if let Some(why) = opt_out.and_then(|opt_out| opt_out.blocks(&message.content, message.message_id)) {
             return Ok(Look::OptedOut(why));
         }
@@ -121,12 +125,6 @@ impl Sender {
             }
             Err(unfit) => Look::Unfit(unfit.to_string()),
         })
-    }
-
-    /// Whether its person was erased since it was written. One that was decided while they were being erased is found by nobody but us.
-    async fn is_erased(&self, message: &Message) -> anyhow::Result<bool> {
-        let Some(user) = &message.user_id else { return Ok(message.erased_at.is_some()) };
-        Ok(self.recipients.get(user).await?.is_some_and(|recipient| recipient.was_erased_since(message.created_at)))
     }
 
     /// A promotional text that waited into the night waits for the morning.

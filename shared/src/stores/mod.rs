@@ -62,13 +62,18 @@ async fn batch_items(client: &Client, table: &str, key: &str, values: Vec<String
     if values.is_empty() {
         return Ok(Batch { found: Vec::new(), unprocessed: Vec::new() });
     }
-    let keys = values.into_iter().map(|value| Item::from([(key.to_owned(), AttributeValue::S(value))])).collect();
-    let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build()?;
-    let answer = client.batch_get_item().request_items(table, wanted).send().await.with_context(|| format!("BatchGetItem on {table}"))?;
+    let answer =
+        client.batch_get_item().request_items(table, rows_of(key, values)?).send().await.with_context(|| format!("BatchGetItem on {table}"))?;
     let found = answer.responses.and_then(|mut tables| tables.remove(table)).unwrap_or_default();
     let left = answer.unprocessed_keys.and_then(|mut tables| tables.remove(table));
     let unprocessed = left.into_iter().flat_map(|left| left.keys).filter_map(|mut item| item.remove(key)?.as_s().ok().cloned()).collect();
     Ok(Batch { found, unprocessed })
+}
+
+/// The rows whose string key `key` is among `values`, as they are at this moment.
+fn rows_of(key: &str, values: Vec<String>) -> anyhow::Result<KeysAndAttributes> {
+    let keys = values.into_iter().map(|value| Item::from([(key.to_owned(), AttributeValue::S(value))])).collect();
+    Ok(KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build()?)
 }
 
 fn attribute(value: impl Serialize) -> anyhow::Result<AttributeValue> {

@@ -11,7 +11,7 @@ use crate::{moment, opt_out::OptOut, phone::PhoneNumber};
 #[derive(Debug, Clone)]
 pub struct OptOuts {
     client: Client,
-    table: String,
+    pub(super) table: String,
 }
 
 impl OptOuts {

@@ -1,5 +1,7 @@
 //! The recipients table, and the consent ledger that is written with it.
 
+use std::collections::HashMap;
+
 use anyhow::{Context, anyhow};
 use aws_sdk_dynamodb::{
     Client,
@@ -8,10 +10,11 @@ use aws_sdk_dynamodb::{
 };
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 
-use super::{Batch, Item, attribute, batch_get, overtaken, row};
+use super::{Batch, Item, OptOuts, attribute, batch_get, overtaken, row, rows_of};
 use crate::{
     consent::{LedgerEntry, LedgerHead, Statement},
     event::UserId,
+    opt_out::OptOut,
     phone::PhoneNumber,
     recipient::{Consent, Recipient},
 };
@@ -47,6 +50,26 @@ impl Recipients {
         let answer = self.client.get_item().table_name(&self.table).set_key(Some(key(user))).consistent_read(true).send().await;
         let item = answer.with_context(|| format!("GetItem on {}", self.table))?.item;
         item.map(|item| row(item, &self.table)).transpose()
+    }
+
+    /// The row of `user`, if anybody is meant, and that of `phone` in `opt_outs`, as they are at this moment, by one `BatchGetItem`.
+    pub async fn with_opt_out(
+        &self,
+        user: Option<&UserId>,
+        opt_outs: &OptOuts,
+        phone: &PhoneNumber,
+    ) -> anyhow::Result<(Option<Recipient>, Option<OptOut>)> {
+        let mut wanted = HashMap::from([(opt_outs.table.clone(), rows_of("phone", vec![phone.as_e164().to_owned()])?)]);
+        if let Some(user) = user {
+            wanted.insert(self.table.clone(), rows_of("user_id", vec![user.as_str().to_owned()])?);
+        }
+        let tables = || format!("BatchGetItem on {} and {}", self.table, opt_outs.table);
+        let answer = self.client.batch_get_item().set_request_items(Some(wanted)).send().await.with_context(tables)?;
+        anyhow::ensure!(answer.unprocessed_keys.is_none_or(|left| left.is_empty()), "{}: DynamoDB did not get to all of it", tables());
+        let mut found = answer.responses.unwrap_or_default();
+        let mut only = |table: &str| found.remove(table).and_then(|mut rows| rows.pop());
+        let (recipient, opt_out) = (only(&self.table), only(&opt_outs.table));
+        Ok((recipient.map(|item| row(item, &self.table)).transpose()?, opt_out.map(|item| row(item, &opt_outs.table)).transpose()?))
     }
 
     /// Everybody with the number `phone`, verified or not. From an index, which may lag behind the table by moments.
