@@ -1,6 +1,9 @@
 //! What a contestant has to do before it is timed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use anyhow::Context;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -12,6 +15,7 @@ use journeys::{
     stack::Published,
 };
 use serde_json::{Value, json};
+use sms::{consent::Method, opt_out::OptOut};
 
 use crate::{
     contestant::Contestant,
@@ -112,9 +116,18 @@ impl Stage<'_> {
     }
 
     async fn opt_out(&self, phone: &str) -> anyhow::Result<()> {
-        let item = [("phone", phone.to_owned()), ("everything_since", self.world.now().to_string())];
-        let put = self.world.cloud.database.dynamodb.put_item().table_name("OptOutsTable");
-        put.set_item(Some(item.map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).into())).send().await?;
+        let now = self.world.now();
+        let opt_out = OptOut {
+            phone: phone.parse()?,
+            everything_since: Some(now),
+            categories: BTreeSet::new(),
+            confirmation: None,
+            method: Method::SmsKeyword,
+            rule: "keyword stop".into(),
+            relisting_refused: None,
+            updated_at: now,
+        };
+        self.world.opt_outs().say(&opt_out).await?;
         Ok(())
     }
 
