@@ -1,8 +1,9 @@
 """How long texts take: first each by itself, and then codes while bulk texts wait: BULK invitations are published, and then, over a minute, CODES codes.
 
 Runs against the stack that STACK_FILE describes (`make bench-lanes` starts one of its own at PARTS_PER_SECOND=3) and
-prints the distribution of the time from publishing to the call of the provider, which the simulator's phones show at once, what bulk kept of the rate, and how many calls AWS
-throttled. It fails if that is worse than the limits below, or if a code does not arrive, once.
+prints the distribution of the time from publishing to the call of the provider, which the simulator's phones show at
+once, what bulk kept of the rate, and how many calls AWS throttled. It fails if that is worse than the limits below, or
+if a code, or a text by itself, does not arrive, once.
 """
 
 import argparse
@@ -83,18 +84,22 @@ def main():
     wrong = [len(at) for at in arrived.values() if len(at) != 1]
     if wrong:
         worse.append(f"{len(wrong)} phones did not get exactly one code: {sorted(set(wrong))} texts")
+    worse += [f"{len(times)} texts came of {ALONE} by themselves in the {lane} lane" for lane, times in alone.items() if len(times) != ALONE]
     if worse:
         sys.exit("\n".join(worse))
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bulk", type=int, default=2000, help="invitations, one a person (default: %(default)s)")
+    parser.add_argument("--bulk", type=int, default=2000, help=f"invitations, one a person, at least {ALONE} (default: %(default)s)")
     parser.add_argument("--codes", type=int, default=50, help="codes (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=60, help="over which the codes are asked for (default: %(default)s)")
     parser.add_argument("--parts-per-second", type=int, default=3, help="what the simulator lets through (default: %(default)s)")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the table of what was measured to FILE, as Markdown")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.bulk < ALONE:
+        parser.error(f"--bulk={arguments.bulk}: {ALONE} of the invited get a text by themselves first")
+    return arguments
 
 
 def event(kind, user_id, data):
@@ -157,7 +162,7 @@ class Measured:
     def __init__(self, arguments, stats, took, seconds, codes_in_time, alone):
         self.codes = arguments.codes
         self.took = sorted(took)
-        self.alone = {lane: sorted(seconds) for lane, seconds in alone.items()}
+        self.alone = {lane: sorted(times) for lane, times in alone.items()}
         self.calls = stats["calls"]
         self.throttled = stats["rejected"].get("ThrottlingException", 0)
         self.others = {name: count for name, count in stats["rejected"].items() if name != "ThrottlingException"}
