@@ -44,6 +44,9 @@ const WAVE: usize = 500;
 /// Processes of a function that work side by side.
 const SIDE_BY_SIDE: usize = 4;
 
+/// How long receipts are on their way: longer than the reconciler waits for one before it sends a text in doubt again, so that no receipt hides a second text.
+const RECEIPTS_TAKE: SignedDuration = SignedDuration::from_secs(150);
+
 /// How long a function may take.
 const TIME_OUT: Duration = Duration::from_secs(20);
 
@@ -297,6 +300,7 @@ pub async fn storm(folder: &Path, seed: u64, messages: usize, tell: impl Fn(&Pro
         ..Faults::default()
     };
     world.cloud.provider.simulator.set_faults(faults);
+    world.cloud.receipts_take(RECEIPTS_TAKE);
     let schedule = Arc::new(Schedule { seed, calls: Mutex::default(), struck: Mutex::default(), made: AtomicU64::new(0), calm: AtomicUsize::new(0) });
     let told = schedule.clone();
     let hand: Hand = Arc::new(move |call: &Call<'_>| told.fate(call));
