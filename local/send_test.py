@@ -6,6 +6,7 @@ after its number is verified. Exits with 0 if the text was delivered.
 
 import argparse
 import json
+import re
 import time
 import uuid
 from datetime import datetime, timedelta, timezone
@@ -20,6 +21,8 @@ FINAL = {"delivered", "undelivered", "failed", "suppressed", "expired", "merged"
 
 def main():
     arguments = parse()
+    if re.fullmatch(r"\+\d{7,15}", arguments.to):
+        raise Fault("TO is a user_id, such as TO=ada, and not a phone number: a text goes to the number that the person has verified.")
     event = fresh(sample(arguments.type), arguments.to, arguments.phone, datetime.now(timezone.utc))
     message_id = str(uuid.uuid5(NAMESPACE, f"{event['source']}\n{event['id']}"))
     if arguments.dry_run:

@@ -18,7 +18,7 @@ use axum::Router;
 
 pub use crate::{
     api::{Settings, Tables},
-    routes::with_its_path,
+    routes::with_a_safe_url,
 };
 
 /// Everything that the api answers, by the clock on the wall.

@@ -1,6 +1,6 @@
 //! The api as a Lambda function.
 
-use api::{Settings, Tables, router, with_its_path};
+use api::{Settings, Tables, router, with_a_safe_url};
 use lambda_http::{Adapter, Error, Service, lambda_runtime, service_fn};
 use sms::lambda::{rules, sdk, setting, start_log};
 
@@ -27,5 +27,5 @@ async fn main() -> Result<(), Error> {
         consent_retention_years: setting("CONSENT_RETENTION_YEARS")?,
     };
     let api = Adapter::from(router(&sdk, tables, settings));
-    lambda_runtime::run(service_fn(move |event| api.clone().call(with_its_path(event)))).await
+    lambda_runtime::run(service_fn(move |event| api.clone().call(with_a_safe_url(event)))).await
 }

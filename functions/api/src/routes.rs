@@ -53,7 +53,7 @@ const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'
 /// `lambda_http` would take for `/v1/users/a`. Host and scheme are left out: nothing here asks for them, the caller writes them, and of some
 /// `lambda_http` could make no URL, and would not survive it.
 #[must_use]
-pub fn with_its_path(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+pub fn with_a_safe_url(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
         request.headers.remove(header::HOST);
         request.headers.remove("x-forwarded-proto");

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use api::{Settings, Tables, router, with_its_path};
+use api::{Settings, Tables, router, with_a_safe_url};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_http_client::test_util::infallible_client_fn;
@@ -35,7 +35,7 @@ pub fn request(bytes: &[u8]) {
     let Some(event) = read(bytes) else { return };
     let asked = event.to_string();
     let Ok(payload) = serde_json::from_value::<LambdaRequest>(event) else { return };
-    let request: lambda_http::Request = with_its_path(LambdaEvent::new(payload, lambda_http::Context::default())).payload.into();
+    let request: lambda_http::Request = with_a_safe_url(LambdaEvent::new(payload, lambda_http::Context::default())).payload.into();
     API.with(|api| {
         let (runtime, router) = api.get_or_init(start);
         runtime.block_on(async {

@@ -44,7 +44,7 @@ use tower::ServiceExt;
 
 use crate::{
     api::Api,
-    routes::{router, with_its_path},
+    routes::{router, with_a_safe_url},
 };
 
 const PHONE: &str = "+12025550101";
@@ -183,7 +183,7 @@ impl Stage {
 
     async fn ask(&self, call: Call) -> Answer {
         let payload = serde_json::from_value(call.event).expect("an event of API Gateway");
-        let event = with_its_path(lambda_http::LambdaEvent::new(payload, lambda_http::Context::default()));
+        let event = with_a_safe_url(lambda_http::LambdaEvent::new(payload, lambda_http::Context::default()));
         let request: lambda_http::Request = event.payload.into();
         let response = self.router.clone().oneshot(request).await.expect("infallible");
         let (parts, body) = response.into_parts();
