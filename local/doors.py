@@ -497,7 +497,7 @@ LIVES = {
         "TakeReceipts": unreadable("receipts"),
         "FindMessages": stray_receipt,
         "SettleBooks": invitation,
-        "SettleMessages": (invitation, blocked_without_a_number),
+        "SettleMessages": invitation,
         "OrderOptOuts": blocked,
         "SetAsideRecords": unreadable_for_the_last_time("receipts"),
     },

@@ -1,7 +1,9 @@
 //! When somebody has to look at a text that no event may ever come for.
 //!
 //! It follows from the row's status alone, and is written by the very write that changes the status: `due_at`, the range of the index `by_due`.
-//! A text that nothing has to be done about any more has none, so that the index holds only what is open.
+//! A text that nothing has to be done about any more has none, so that the index holds only what is open. A row may be due earlier than that, and never later
+//! than [`LONGEST_INTERVAL`] after it: each move within the index costs as much as the change itself, so on the way of nearly every text, which is over within
+//! minutes, nothing is moved, and whoever finds a row due too early puts it off.
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -13,6 +15,9 @@ use crate::{
 
 /// A text that waits in its lane for longer may be in no lane at all. A sender that has to wait puts its job off by two minutes at most.
 pub const LOST_AFTER: SignedDuration = SignedDuration::from_mins(3);
+
+/// The longest wait between two looks at a text that waits in its lane.
+pub const LONGEST_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
 /// The shortest time that a receipt is waited for before a text that may have gone out is sent again. How long it really is, is up to the reconciler.
 pub const SHORTEST_DOUBT: SignedDuration = SignedDuration::from_secs(30);
@@ -51,6 +56,18 @@ pub fn after(status: Status, at: Timestamp) -> Option<Timestamp> {
         Status::Suppressed | Status::Expired => Some(at + BOOKED_AFTER),
         Status::Delivered | Status::Undelivered | Status::Failed | Status::Merged => None,
     }
+}
+
+/// Whether a text stays due when it was as it takes `status`, whatever [`after`] says: AWS's last word mostly comes before anybody looks.
+#[must_use]
+pub fn stays(status: Status) -> bool {
+    status == Status::Sent
+}
+
+/// Whether a text in `lane` stays due when it was as a sender claims it. Bulk texts are not sent again whoever dies; an urgent one is not to wait for longer than its lease.
+#[must_use]
+pub fn stays_while_sending(lane: Lane) -> bool {
+    lane == Lane::Bulk
 }
 
 /// The statuses in which nothing is left to do but to give back what was reserved.

@@ -8,6 +8,7 @@ use sms::{
     consent::{Action, Method, Statement, verify},
     content::{BattleInvitation, Content},
     event::UserId,
+    kind::Lane,
     message::{Change, Message, Status},
     opt_out::OptOut,
     recipient::{Consent, Recipient},
@@ -218,16 +219,15 @@ async fn due_at(embedded: &Embedded) -> Option<String> {
 
 #[tokio::test]
 async fn every_change_says_in_its_one_write_when_the_row_is_due_next() {
-    let hours = |hours: i64| hours * 3600;
     let table = [
         (vec![], Some(180)),
         (vec![Change::Claimed], Some(60)),
         (vec![Change::Claimed, Change::Released], Some(180)),
-        (vec![Change::Claimed, Change::Accepted], Some(hours(73))),
+        (vec![Change::Claimed, Change::Accepted], Some(60)),
         (vec![Change::Claimed, Change::Unanswered], Some(30)),
         (vec![Change::Claimed, Change::Abandoned], Some(30)),
         (vec![Change::Claimed, Change::Unanswered, Change::Retried], Some(180)),
-        (vec![Change::Handed], Some(hours(73))),
+        (vec![Change::Handed], Some(180)),
         (vec![Change::Arrived], None),
         (vec![Change::Lost], None),
         (vec![Change::Lapsed], Some(300)),
@@ -242,6 +242,18 @@ async fn every_change_says_in_its_one_write_when_the_row_is_due_next() {
         }
         assert_eq!(embedded.calls.take().len(), 1 + changes.len(), "{changes:?}");
         assert_eq!(due_at(&embedded).await, due.map(|seconds| sms::moment::text(later(seconds))), "{changes:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_claim_of_a_bulk_text_moves_nothing_in_the_index() {
+    for (lane, due) in [(Some(Lane::Bulk), later(180)), (Some(Lane::Urgent), later(61)), (None, later(61))] {
+        let (embedded, messages) = messages().await;
+        messages.write(&invitation(1)).await.expect("write");
+        let claimed = messages.claim(Uuid::from_u128(1), lane, later(1)).await.expect("claim");
+        let Changed::Yes(row) = claimed else { panic!("{claimed:?}") };
+        assert_eq!((row.status, row.attempts, row.lease_until), (Status::Sending, 1, Some(later(61))), "{lane:?}");
+        assert_eq!(due_at(&embedded).await, Some(sms::moment::text(due)), "{lane:?}");
     }
 }
 

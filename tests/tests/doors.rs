@@ -61,7 +61,7 @@ const MAP: &str = "
     secret/TOKEN_KEYS                       ·         g       ·         ·        g      ·
     ConsentsTable                           ·         ·       ·         p        qpu    ·
     LimitsTable                             bpu       u       u         bpu       bpud   gbpu
-    MessagesTable                           gp        bu      gu        p        gbpu   bpu
+    MessagesTable                           gp        bu      bu        p        gbpu   bpu
     MessagesTable/by_due                    ·         ·       ·         ·        ·      q
     MessagesTable/by_provider_message_id    ·         ·       q         ·        ·      ·
     MessagesTable/by_user                   ·         ·       ·         ·        q      q

@@ -6,7 +6,7 @@ mod tests;
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use sms::{
-    lambda::{DeadLetters, SqsEvent, each_record, sdk, setting, start_log},
+    lambda::{DeadLetters, SqsEvent, sdk, setting, start_log, whole_batch},
     queues::OptOutOrders,
     stores::{Admissions, Messages},
 };
@@ -23,8 +23,8 @@ async fn main() -> Result<(), Error> {
     };
     let dead = DeadLetters::from_environment(&sdk)?;
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {
-        let record = async |body: &str| receipts.record(body, jiff::Timestamp::now()).await;
-        Ok::<_, Error>(each_record(event.payload, &dead, record).await)
+        let batch = async |bodies: &[&str]| receipts.batch(bodies, jiff::Timestamp::now()).await;
+        Ok::<_, Error>(whole_batch(event.payload, &dead, batch).await)
     }))
     .await
 }

@@ -4,13 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use journeys::embedded::Embedded;
 use serde_json::{Value, json};
 use sms::{
-    content::{BattleInvitation, Content},
+    content::{BattleInvitation, Content, PhoneVerification},
     kind::{Class, Kind},
     message::{Change, Message, Status},
     metrics::{self, Metric},
     money::MicroUsd,
     queues::OptOutOrders,
-    stores::{Admissions, Messages, Notes, Written},
+    stores::{Admissions, LastWord, Messages, Notes, Written},
 };
 use uuid::Uuid;
 
@@ -40,19 +40,33 @@ impl Stage {
             admissions: Admissions::new(embedded.dynamodb.clone(), "MessagesTable".into(), "LimitsTable".into()),
             orders: OptOutOrders::new(embedded.sqs.clone(), "http://queues/inbound".into()),
         };
+        let stage = Self { embedded, receipts };
+        stage.another(1, changes).await;
+        stage
+    }
+
+    /// One more message, that went through `changes`.
+    async fn another(&self, id: u128, changes: &[Change]) {
         let content = Content::BattleInvitation(BattleInvitation {
             inviter_name: "Ada".into(),
             battle_topic: "Haiku".into(),
             invitation_link: "https://allthrive.ai/b".into(),
         });
-        let message = Message::new(id(), content, now() + SignedDuration::from_hours(1), now()).to(PHONE.parse().ok());
-        assert!(matches!(receipts.messages.write(&message).await.expect("write"), Written::New));
+        let id = Uuid::from_u128(id);
+        let message = Message::new(id, content, now() + SignedDuration::from_hours(1), now()).to(PHONE.parse().ok());
+        assert!(matches!(self.receipts.messages.write(&message).await.expect("write"), Written::New));
         for change in changes {
             let notes =
                 if *change == Change::Accepted { Notes::default().with("provider_message_id", "aws-1").expect("notes") } else { Notes::default() };
-            receipts.messages.change(id(), *change, None, notes, now()).await.expect("change");
+            self.receipts.messages.change(id, *change, None, notes, now()).await.expect("change");
         }
-        Self { embedded, receipts }
+    }
+
+    /// When a message is due, as the index has it.
+    async fn due_at(&self, id: u128) -> Option<String> {
+        let rows = self.embedded.scan("MessagesTable").await.expect("scan");
+        let row = rows.iter().find(|row| row["message_id"] == json!(Uuid::from_u128(id))).expect("a row");
+        row["due_at"].as_str().map(str::to_owned)
     }
 
     async fn sent() -> Self {
@@ -60,14 +74,20 @@ impl Stage {
     }
 
     async fn record(&self, event: &Value) -> anyhow::Result<()> {
-        let envelope =
-            json!({"Type": "Notification", "MessageId": "n", "TopicArn": "t", "Message": event.to_string(), "Timestamp": "2026-11-23T10:00:01Z"});
-        self.receipts.record(&envelope.to_string(), now()).await
+        self.records(&[envelope(event)]).await.remove(0)
+    }
+
+    async fn records(&self, envelopes: &[String]) -> Vec<anyhow::Result<()>> {
+        self.receipts.batch(&envelopes.iter().map(String::as_str).collect::<Vec<_>>(), now()).await
     }
 
     async fn row(&self) -> Message {
         self.receipts.messages.get(id()).await.expect("get").expect("row")
     }
+}
+
+fn envelope(event: &Value) -> String {
+    json!({"Type": "Notification", "MessageId": "n", "TopicArn": "t", "Message": event.to_string(), "Timestamp": "2026-11-23T10:00:01Z"}).to_string()
 }
 
 fn receipt(kind: &str, is_final: bool) -> Value {
@@ -159,7 +179,7 @@ async fn what_is_not_about_a_text_is_no_error_and_what_is_unreadable_is_one() {
     let stage = Stage::sent().await;
     stage.record(&json!({"eventType": "VOICE_ANSWERED", "messageId": "v"})).await.expect("not ours");
     for bad in ["", "{}", "[]", "null", r#"{"Message": "no json", "Timestamp": "2026-11-23T10:00:01Z"}"#] {
-        let error = stage.receipts.record(bad, now()).await.expect_err(bad);
+        let error = stage.records(&[bad.into()]).await.remove(0).expect_err(bad);
         assert!(error.to_string().starts_with("not a"), "{error}");
     }
 }
@@ -200,4 +220,83 @@ async fn what_became_of_a_text_and_what_it_cost_is_measured_once() {
         let once = [(Metric::Texts(Kind::BattleInvitation, outcome), 1.0), (Metric::SpentUsd(Class::Promotional), 0.01766)];
         assert_eq!(metrics::record::take(), once, "{kind}");
     }
+}
+
+#[tokio::test]
+async fn a_batch_of_last_words_is_one_read_and_one_transaction_whatever_else_is_in_it() {
+    let stage = Stage::sent().await;
+    for other in 2..=4 {
+        stage.another(other, &[Change::Claimed, Change::Accepted]).await;
+    }
+    let about = |id: u128, kind: &str, is_final: bool| {
+        let mut event = receipt(kind, is_final);
+        event["context"]["message_id"] = json!(Uuid::from_u128(id));
+        envelope(&event)
+    };
+    drop(stage.embedded.calls.take());
+    let records = [
+        about(1, "TEXT_DELIVERED", true),
+        "no record".into(),
+        about(2, "TEXT_QUEUED", false),
+        about(2, "TEXT_UNREACHABLE", true),
+        about(99, "TEXT_DELIVERED", true),
+        about(2, "TEXT_DELIVERED", true),
+        about(3, "TEXT_SUCCESSFUL", false),
+        about(4, "TEXT_DELIVERED", true),
+    ];
+    let results = stage.records(&records).await;
+    assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true, true, false, true, true, true]);
+    let calls = stage.embedded.calls.take();
+    let calls = calls.iter().filter_map(|call| call.split('.').nth(1)).collect::<Vec<_>>();
+    assert_eq!(calls, ["BatchGetItem", "TransactWriteItems", "UpdateItem"], "and one note of progress");
+    let statuses = [1, 2, 3, 4].map(|id| (id, Uuid::from_u128(id)));
+    for ((id, message), status) in statuses.into_iter().zip([Status::Delivered, Status::Undelivered, Status::Sent, Status::Delivered]) {
+        let row = stage.receipts.messages.get(message).await.expect("get").expect("row");
+        assert_eq!((row.status, row.settled), (status, status.is_final().then_some(MicroUsd(17_660))), "{id}");
+    }
+    let books = stage.embedded.scan("LimitsTable").await.expect("scan");
+    let book = |of: &str| books.iter().find(|row| row["limit_id"].as_str().is_some_and(|id| id.starts_with(of))).expect("a row");
+    assert_eq!((&book("budget/")["settled"], &book("budget/")["promotional"]), (&json!(3 * 17_660), &json!(3 * 17_660)));
+    assert_eq!((&book("costs/")["battle_invitation_sent"], &book("costs/")["battle_invitation_parts"]), (&json!(3), &json!(6)));
+    assert_eq!(stage.due_at(1).await, None);
+}
+
+#[tokio::test]
+async fn who_saw_an_older_row_ends_nothing_and_the_others_are_ended_one_by_one() {
+    let stage = Stage::sent().await;
+    stage.another(2, &[Change::Claimed, Change::Accepted]).await;
+    let seen = [stage.row().await, stage.receipts.messages.get(Uuid::from_u128(2)).await.expect("get").expect("row")];
+    let word = |seen: &Message| LastWord { seen: seen.clone(), change: Change::Lost, notes: Notes::default() };
+    stage.record(&receipt("TEXT_DELIVERED", true)).await.expect("record");
+    let settled = stage.embedded.scan("LimitsTable").await.expect("scan");
+    let ended = stage.receipts.admissions.conclude(&[word(&seen[1]), word(&seen[0])], now()).await.expect("conclude");
+    assert!(ended.is_none(), "{ended:?}");
+    assert_eq!(stage.row().await.status, Status::Delivered);
+    assert_eq!(stage.receipts.messages.get(Uuid::from_u128(2)).await.expect("get"), Some(seen[1].clone()));
+    assert_eq!(stage.embedded.scan("LimitsTable").await.expect("scan"), settled);
+}
+
+#[tokio::test]
+async fn a_transaction_that_fails_leaves_each_record_to_itself() {
+    let stage = Stage::sent().await;
+    // The read is the first call, the transaction the second, and the SDK tries it three times.
+    stage.embedded.calls.fail_after(1);
+    stage.record(&receipt("TEXT_DELIVERED", true)).await.expect("record");
+    let row = stage.row().await;
+    assert_eq!((row.status, row.settled), (Status::Delivered, Some(MicroUsd(17_660))));
+    let book = &stage.embedded.scan("LimitsTable").await.expect("scan")[0];
+    assert_eq!(book["settled"], json!(17_660));
+}
+
+#[tokio::test]
+async fn a_code_stays_due_until_its_end_also_if_it_is_ended_with_others() {
+    let stage = Stage::sent().await;
+    let code = Content::PhoneVerification(PhoneVerification { phone: PHONE.parse().expect("phone") });
+    let code = Message::new(Uuid::from_u128(2), code, now() + SignedDuration::from_mins(10), now()).to(PHONE.parse().ok());
+    stage.receipts.messages.write(&code).await.expect("write");
+    let mut event = receipt("TEXT_DELIVERED", true);
+    event["context"]["message_id"] = json!(code.message_id);
+    let results = stage.records(&[envelope(&receipt("TEXT_DELIVERED", true)), envelope(&event)]).await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert_eq!((stage.due_at(1).await, stage.due_at(2).await), (None, Some(sms::moment::text(code.useful_until))));
 }

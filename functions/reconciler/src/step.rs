@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use sms::{
-    due::{LAST_RECEIPT, LOST_AFTER, doubt_ends, is_for_the_books},
+    due::{LAST_RECEIPT, LONGEST_INTERVAL, LOST_AFTER, doubt_ends, is_for_the_books},
     kind::{Kind, WhenUnknown},
     message::{Change, Message, Status},
 };
@@ -24,9 +24,6 @@ pub enum Step {
     Book,
 }
 
-/// The longest wait between two times that a text is put on its lane again.
-const LONGEST_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
-
 /// What to do at `now` about `row`, which is due.
 ///
 /// `resend_after` is how long a receipt is waited for before a text that may have gone out is sent again.
@@ -47,7 +44,7 @@ pub fn step(row: &Message, now: Timestamp, resend_after: SignedDuration) -> Step
             _ => Step::Make(Change::Due, None),
         },
         Status::Sent | Status::Delivered | Status::Undelivered if with_code => Step::EndCode,
-        Status::Sent => Step::Leave("no last receipt came"),
+        Status::Sent => last_receipt(row).filter(|last| *last > now).map_or(Step::Leave("no last receipt came"), Step::PutOff),
         status if is_for_the_books(status) => Step::Book,
         _ => Step::Leave("settled"),
     }

@@ -1,5 +1,6 @@
 //! The sender: send jobs in, texts out. Nothing else in the system sends.
 
+mod company;
 mod pacer;
 #[cfg(test)]
 mod pacer_tests;
@@ -53,7 +54,7 @@ async fn main() -> Result<(), Error> {
     let dead = DeadLetters::from_environment(&sdk)?;
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let deadline = deadline(event.context.deadline);
-        let send = async |job: &str| sender.send(job, deadline, jiff::Timestamp::now).await;
+        let send = async |job: &str, turn: sender::Turn<'_>| sender.send(job, turn, deadline, jiff::Timestamp::now).await;
         let pace = async |jobs: &[&str]| pacer.pace(jobs, deadline, &clock, send).await;
         Ok::<_, Error>(whole_batch(event.payload, &dead, pace).await)
     }))

@@ -20,6 +20,11 @@ use sms::{
 use tracing::info;
 use uuid::Uuid;
 
+use crate::{
+    company::{Company, FRESH},
+    sender::Turn,
+};
+
 /// Paces batches of jobs.
 pub struct Pacer {
     pub messages: Messages,
@@ -65,7 +70,7 @@ impl Pacer {
         bodies: &[&str],
         deadline: Timestamp,
         clock: &Clock,
-        send: impl AsyncFn(&str) -> anyhow::Result<()>,
+        send: impl AsyncFn(&str, Turn<'_>) -> anyhow::Result<()>,
     ) -> Vec<anyhow::Result<()>> {
         let ids = bodies.iter().map(|body| serde_json::from_str::<SendJob>(body).ok().map(|job| job.message_id)).collect::<Vec<_>>();
         let rows = match self.messages.all(ids.iter().flatten().copied().collect::<BTreeSet<_>>()).await {
@@ -83,7 +88,7 @@ impl Pacer {
             }
         }
         let queues = queues.iter().map(|((lane, identity), texts)| self.drain(*lane, identity, texts, last, clock, &send));
-        let rest = rest.into_iter().map(async |(place, body)| (place, send(body).await));
+        let rest = rest.into_iter().map(async |(place, body)| (place, send(body, Turn { lane: None, company: &Company::default() }).await));
         let (paced, unpaced) = futures::future::join(futures::future::join_all(queues), futures::future::join_all(rest)).await;
         let mut fates = paced.into_iter().flatten().chain(unpaced).collect::<Vec<_>>();
         fates.sort_by_key(|(place, _)| *place);
@@ -103,7 +108,7 @@ impl Pacer {
         texts: &[Text<'_>],
         last: Timestamp,
         clock: &Clock,
-        send: &impl AsyncFn(&str) -> anyhow::Result<()>,
+        send: &impl AsyncFn(&str, Turn<'_>) -> anyhow::Result<()>,
     ) -> Vec<Fate> {
         let times = texts.iter().map(|text| self.pace.takes(parts(text.row))).collect::<Vec<_>>();
         let booking = loop {
@@ -120,7 +125,11 @@ impl Pacer {
             }
         };
         let (booked, others) = texts.split_at(booking.slots.len());
-        let sends = booked.iter().zip(&booking.slots).map(|(text, slot)| self.send_at(*slot, lane, text, last, clock, send));
+        let sends = together(booked, &booking.slots).into_iter().map(async |texts| {
+            let company = Company::of(texts.iter().map(|(text, _)| text.row));
+            let turn = Turn { lane: Some(lane), company: &company };
+            futures::future::join_all(texts.into_iter().map(|(text, slot)| self.send_at(slot, turn, text, last, clock, send))).await
+        });
         let others = async {
             match booking.wait.filter(|_| !others.is_empty()) {
                 None => Vec::new(),
@@ -134,19 +143,19 @@ impl Pacer {
                 }
             }
         };
-        let (first, others): (Vec<Fate>, Vec<Fate>) = futures::future::join(futures::future::join_all(sends), Box::pin(others)).await;
-        first.into_iter().chain(others).collect()
+        let (first, others): (Vec<Vec<Fate>>, Vec<Fate>) = futures::future::join(futures::future::join_all(sends), Box::pin(others)).await;
+        first.into_iter().flatten().chain(others).collect()
     }
 
     /// Sends a text at its slot, or a little later if the person was texted less than a second before.
     async fn send_at(
         &self,
         slot: Timestamp,
-        lane: Lane,
+        turn: Turn<'_>,
         text: &Text<'_>,
         last: Timestamp,
         clock: &Clock,
-        send: &impl AsyncFn(&str) -> anyhow::Result<()>,
+        send: &impl AsyncFn(&str, Turn<'_>) -> anyhow::Result<()>,
     ) -> Fate {
         let mut wait = slot.duration_since((clock.now)());
         loop {
@@ -159,9 +168,9 @@ impl Pacer {
                 None => Ok(None),
             };
             match next {
-                Ok(None) => return (text.place, send(text.body).await),
+                Ok(None) => return (text.place, send(text.body, turn).await),
                 Ok(Some(next)) if now + next < last => wait = next,
-                Ok(Some(next)) => return (text.place, self.later(lane, text.row.message_id, next).await),
+                Ok(Some(next)) => return (text.place, self.later(text.row.lane, text.row.message_id, next).await),
                 Err(error) => return (text.place, Err(error)),
             }
         }
@@ -181,6 +190,18 @@ impl Pacer {
             None => Ok(()),
         }
     }
+}
+
+/// Texts with their slots, which come one after the other, by those that one look at their people can serve.
+fn together<'a, 'b>(texts: &'a [Text<'b>], slots: &[Timestamp]) -> Vec<Vec<(&'a Text<'b>, Timestamp)>> {
+    let mut groups = Vec::<Vec<(&Text<'_>, Timestamp)>>::new();
+    for (text, slot) in texts.iter().zip(slots) {
+        match groups.last_mut() {
+            Some(group) if slot.duration_since(group[0].1) <= FRESH => group.push((text, *slot)),
+            _ => groups.push(vec![(text, *slot)]),
+        }
+    }
+    groups
 }
 
 /// The parts that a text takes, or at most takes where nobody has put it into words yet.

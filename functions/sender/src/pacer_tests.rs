@@ -20,7 +20,10 @@ use sms::{
 };
 use uuid::Uuid;
 
-use crate::pacer::{Clock, Pacer};
+use crate::{
+    pacer::{Clock, Pacer},
+    sender::Turn,
+};
 
 fn start() -> Timestamp {
     "2026-11-23T15:00:00Z".parse().expect("instant")
@@ -84,7 +87,7 @@ impl Stage {
     /// Paces jobs with `patience` seconds left, and answers with the jobs that were sent and the milliseconds at which they were.
     async fn pace(&self, jobs: &[String], patience: i64) -> Vec<(String, i64)> {
         let log = Mutex::new(Vec::new());
-        let send = async |job: &str| {
+        let send = async |job: &str, _: Turn<'_>| {
             log.lock().expect("log").push((job.to_owned(), self.elapsed.load(Ordering::SeqCst) / 1000));
             Ok(())
         };
@@ -127,6 +130,34 @@ async fn an_idle_number_costs_one_read_and_one_write_a_batch() {
     // One books the number, and one the second of each person.
     assert_eq!(calls.iter().filter(|call| call.ends_with(".UpdateItem")).count(), 1 + 3, "{calls:?}");
     assert_eq!(calls.len(), 5, "{calls:?}");
+}
+
+#[tokio::test]
+async fn texts_that_leave_at_once_are_in_one_company_and_nobody_else_is() {
+    for (parts_per_second, companies) in [(1000, vec![6]), (20, vec![3, 3]), (3, vec![1; 6])] {
+        let mut stage = Stage::set().await;
+        stage.pacer.pace = Pace { parts_per_second, requests_per_second: parts_per_second };
+        let mut jobs = Vec::new();
+        for id in 1..=6 {
+            jobs.push(stage.bulk(id, 1).await);
+        }
+        let log = Mutex::new(Vec::<(usize, usize)>::new());
+        let send = async |_: &str, turn: Turn<'_>| {
+            assert_eq!(turn.lane, Some(sms::kind::Lane::Bulk));
+            let company = std::ptr::from_ref(turn.company).addr();
+            let mut log = log.lock().expect("log");
+            match log.last_mut() {
+                Some((last, size)) if *last == company => *size += 1,
+                _ => log.push((company, 1)),
+            }
+            Ok(())
+        };
+        let bodies = jobs.iter().map(String::as_str).collect::<Vec<_>>();
+        let results = stage.pacer.pace(&bodies, (stage.clock.now)() + SignedDuration::from_secs(30), &stage.clock, send).await;
+        assert!(results.iter().all(Result::is_ok), "{results:?}");
+        let sizes = log.into_inner().expect("log").into_iter().map(|(_, size)| size).collect::<Vec<_>>();
+        assert_eq!(sizes, companies, "{parts_per_second} a second");
+    }
 }
 
 #[tokio::test]

@@ -4,9 +4,9 @@ use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use sms::{
     content::Content,
-    kind::{Class, Kind},
+    kind::{Class, Kind, Lane},
     lambda::{TryLater, backoff, jitter, unreadable},
-    message::{Change, LEASE, Message, Status},
+    message::{Change, Message, Status},
     metrics::{self, Metric},
     money::{MicroUsd, Prices},
     phone::{Country, PhoneNumber},
@@ -20,7 +20,10 @@ use sms::{
 };
 use tracing::{error, info, warn};
 
-use crate::settings_link::{Linked, SettingsLink};
+use crate::{
+    company::{Company, Person},
+    settings_link::{Linked, SettingsLink},
+};
 
 /// Sends texts.
 pub struct Sender {
@@ -37,6 +40,15 @@ pub struct Sender {
     pub prices: Prices,
     /// When promotional texts may be sent; `None` for at any time.
     pub quiet_hours: Option<SendingHours>,
+}
+
+/// What is known of a job when its turn has come.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn<'a> {
+    /// The lane of its text, if that is known.
+    pub lane: Option<Lane>,
+    /// The texts that leave with it.
+    pub company: &'a Company,
 }
 
 /// What AWS says when the account has spent what it may within a month.
@@ -62,14 +74,13 @@ impl Sender {
     /// Sends the text of one job, unless somebody else has it.
     ///
     /// `Err` says that the text surely did not go out because of this call, and that the job is to come again; a text that may have gone out is `Ok`.
-    pub async fn send(&self, job: &str, deadline: Timestamp, clock: fn() -> Timestamp) -> anyhow::Result<()> {
+    pub async fn send(&self, job: &str, turn: Turn<'_>, deadline: Timestamp, clock: fn() -> Timestamp) -> anyhow::Result<()> {
         let job: SendJob = serde_json::from_str(job).map_err(|error| unreadable("a send job", &error))?;
         if deadline < clock() + SignedDuration::try_from(LONGEST_CALL)? {
             return Err(TryLater { reason: "too little time left for a call".into(), after: std::time::Duration::ZERO }.into());
         }
         let now = clock();
-        let lease = Notes::default().with("lease_until", sms::moment::text(now + LEASE))?;
-        let message = match self.messages.change(job.message_id, Change::Claimed, None, lease, now).await? {
+        let message = match self.messages.claim(job.message_id, turn.lane, now).await? {
             Changed::Yes(message) => *message,
             Changed::No(Some(row)) => {
                 info!(message.id = %job.message_id, message.status = row.status.as_str(), "nothing to send");
@@ -79,7 +90,7 @@ impl Sender {
             }
             Changed::No(None) => anyhow::bail!("the job's message has no row"),
         };
-        match self.look_again(&message, clock()).await {
+        match self.look_again(&message, turn.company, clock()).await {
             Ok(look) => self.act(&message, look, clock).await,
             Err(error) => {
                 self.conclude(&message, Change::Released, Notes::default(), clock()).await?;
@@ -89,13 +100,13 @@ impl Sender {
     }
 
     /// What held when the row was written may hold no more: the person may have opted out, the moment may be past.
-    async fn look_again(&self, message: &Message, now: Timestamp) -> anyhow::Result<Look> {
+    async fn look_again(&self, message: &Message, company: &Company, now: Timestamp) -> anyhow::Result<Look> {
         if message.erased_at.is_some() {
             return Ok(Look::Erased);
         }
         let phone = message.phone.clone().context("a pending message without a number")?;
         let country = message.country.context("a pending message without a country")?;
-        let (recipient, opt_out) = self.recipients.with_opt_out(message.user_id.as_ref(), &self.opt_outs, &phone).await?;
+        let Person { recipient, opt_out } = company.person(message, &phone, (&self.recipients, &self.opt_outs), now).await?;
         // A text that was decided while its person was being erased is found by nobody but us.
         if recipient.is_some_and(|recipient| recipient.was_erased_since(message.created_at)) {
             return Ok(Look::Erased);

@@ -28,7 +28,11 @@ use sms::{
 };
 use uuid::Uuid;
 
-use crate::{sender::Sender, settings_link::SettingsLink};
+use crate::{
+    company::{Company, FRESH},
+    sender::{Sender, Turn},
+    settings_link::SettingsLink,
+};
 
 const PHONE: &str = "+12025550101";
 const PAGE: &str = "https://abcdefghij.execute-api.us-east-1.amazonaws.com/preferences";
@@ -90,7 +94,11 @@ impl Stage {
     }
 
     async fn send(&self, id: Uuid) -> anyhow::Result<()> {
-        self.sender.send(&json!({"message_id": id}).to_string(), Timestamp::MAX, Timestamp::now).await
+        self.send_job(&json!({"message_id": id}).to_string(), Timestamp::MAX, Timestamp::now).await
+    }
+
+    async fn send_job(&self, job: &str, deadline: Timestamp, clock: fn() -> Timestamp) -> anyhow::Result<()> {
+        self.sender.send(job, Turn { lane: None, company: &Company::default() }, deadline, clock).await
     }
 
     async fn row(&self, id: Uuid) -> Message {
@@ -349,7 +357,7 @@ async fn with_too_little_time_left_nothing_is_claimed() {
     let stage = Stage::set().await;
     let id = stage.pending(1, streak(), PHONE).await;
     let soon = Timestamp::now() + SignedDuration::from_secs(2);
-    let result = stage.sender.send(&json!({"message_id": id}).to_string(), soon, Timestamp::now).await;
+    let result = stage.send_job(&json!({"message_id": id}).to_string(), soon, Timestamp::now).await;
     assert!(result.is_err());
     assert_eq!((stage.row(id).await.status, stage.row(id).await.attempts), (Status::Pending, 0));
 }
@@ -358,7 +366,7 @@ async fn with_too_little_time_left_nothing_is_claimed() {
 async fn a_job_without_a_row_and_a_job_that_is_none_are_errors() {
     let stage = Stage::set().await;
     assert!(stage.send(Uuid::from_u128(404)).await.is_err());
-    let error = stage.sender.send(r#"{"message_id": "+12025550101"}"#, Timestamp::MAX, Timestamp::now).await.expect_err("no job");
+    let error = stage.send_job(r#"{"message_id": "+12025550101"}"#, Timestamp::MAX, Timestamp::now).await.expect_err("no job");
     assert!(!error.to_string().contains("2025550101"), "{error}");
 }
 
@@ -406,7 +414,7 @@ async fn a_text_that_waited_into_the_night_waits_for_the_morning() {
     for message in [text(1, invitation(), 24), text(2, streak(), 11), western, text(4, alert, 24)] {
         let id = stage.write(message).await;
         let job = json!({"message_id": id}).to_string();
-        stage.sender.send(&job, Timestamp::MAX, nine_in_the_evening).await.expect("send");
+        stage.send_job(&job, Timestamp::MAX, nine_in_the_evening).await.expect("send");
         rows.push(stage.row(id).await);
     }
     assert_eq!(rows.iter().map(|row| row.status).collect::<Vec<_>>(), [Status::Held, Status::Expired, Status::Sent, Status::Sent]);
@@ -479,7 +487,7 @@ async fn what_aws_takes_before_the_quiet_hours_does_not_reach_a_phone_in_them() 
     for ((hours, content, until, clock, seconds), id) in cases.into_iter().zip(1..) {
         stage.sender.quiet_hours = hours;
         let id = stage.write(Message::new(Uuid::from_u128(id), content, until, at(-3600)).to(PHONE.parse().ok())).await;
-        stage.sender.send(&json!({"message_id": id}).to_string(), Timestamp::MAX, clock).await.expect("send");
+        stage.send_job(&json!({"message_id": id}).to_string(), Timestamp::MAX, clock).await.expect("send");
         let last = asked.lock().expect("asked").last().cloned().expect("a call");
         assert_eq!((&last["TimeToLive"], &last["Context"]["message_id"]), (&json!(seconds), &json!(id)));
     }
@@ -524,4 +532,35 @@ async fn a_sender_that_died_before_the_books_is_made_good_by_the_job_s_return() 
     }
     stage.send(id).await.expect("nothing to send");
     assert_eq!(stage.row(id).await.settled, Some(MicroUsd(0)));
+}
+
+#[tokio::test]
+async fn one_look_serves_all_who_leave_together_for_a_tenth_of_a_second() {
+    let stage = Stage::set().await;
+    let (sender, now) = (&stage.sender, Timestamp::now());
+    let texts = [(1, "+12025550101"), (2, "+12025550102")].map(|(id, phone)| {
+        let text = Message::new(Uuid::from_u128(id), invitation(), now + SignedDuration::from_hours(1), now).to(phone.parse().ok());
+        Message { user_id: Some(UserId::try_from(format!("user-{id}")).expect("user")), ..text }
+    });
+    for text in &texts {
+        sender.recipients.put(&Recipient::new(text.user_id.clone().expect("user"))).await.expect("put");
+    }
+    let company = Company::of(&texts);
+    let opted_out = async |text: &Message, at: Timestamp| {
+        let phone = text.phone.clone().expect("a number");
+        let person = company.person(text, &phone, (&sender.recipients, &sender.opt_outs), at).await.expect("look");
+        assert_eq!(person.recipient.map(|recipient| recipient.user_id), text.user_id);
+        person.opt_out.is_some()
+    };
+    drop(stage.embedded.calls.take());
+    assert!(!opted_out(&texts[0], now).await);
+    let stop = out(true, None);
+    sender.opt_outs.say(&OptOut { phone: texts[1].phone.clone().expect("a number"), ..stop }).await.expect("put");
+    assert!(!opted_out(&texts[1], now + FRESH).await, "as it was a tenth of a second before");
+    assert_eq!(stage.embedded.calls.take().iter().filter(|call| call.ends_with(".BatchGetItem")).count(), 1);
+    assert!(opted_out(&texts[1], now + FRESH + SignedDuration::from_nanos(1)).await, "no look is older than that");
+    let nobody = Company::default();
+    let phone = texts[1].phone.clone().expect("a number");
+    let alone = nobody.person(&texts[1], &phone, (&sender.recipients, &sender.opt_outs), now).await.expect("look");
+    assert!(alone.opt_out.is_some(), "who is in no company is looked up by themselves");
 }

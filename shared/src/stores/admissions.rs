@@ -1,4 +1,4 @@
-//! Admits texts: their rows, the money that is set aside for them and the caps that they use up, in one transaction or not at all; and settles what they have cost.
+//! Admits texts: their rows, the money that is set aside for them and the caps that they use up, in one transaction or not at all.
 //!
 //! A row that says what is reserved for it *is* the reservation's receipt: whoever comes back after a crash reads it there, and `settled` is written once.
 
@@ -11,7 +11,7 @@ use anyhow::{Context, anyhow};
 use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
-    operation::{transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
+    operation::transact_write_items::TransactWriteItemsError,
     types::{AttributeValue, CancellationReason, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
 use jiff::{Timestamp, tz::TimeZone};
@@ -21,10 +21,9 @@ use uuid::Uuid;
 use super::{Item, attribute, batch_items, overtaken, row};
 use crate::{
     books::{Books, day_key},
-    budget::{self, Bill, Budget, CLOSED_FOR, Reserved, Spent},
+    budget::{self, Budget, CLOSED_FOR, Spent},
     caps::{Caps, Day, Hours},
-    costs::{self, DayCosts, Figures, MonthCosts},
-    due,
+    costs::{self, DayCosts, MonthCosts},
     event::Event,
     gates::{self, Rules},
     kind::Class,
@@ -321,75 +320,6 @@ impl Admissions {
         Update::builder().table_name(&self.limits).key("limit_id", AttributeValue::S(key))
     }
 
-    /// Writes down what `row` has cost, once all is over with it, and takes it off the caps if it reached nobody. Once, however often it is called; nothing while the row may still change.
-    pub async fn settle(&self, row: &Message, now: Timestamp) -> anyhow::Result<()> {
-        match budget::bill(row) {
-            Some(bill) => self.pay(row, bill, now).await,
-            None => Ok(()),
-        }
-    }
-
-    /// The same for a text about which no receipt is waited for any more: what it may have cost, it has.
-    pub async fn settle_for_good(&self, row: &Message, now: Timestamp) -> anyhow::Result<()> {
-        match budget::last_bill(row) {
-            Some(bill) => self.pay(row, bill, now).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn pay(&self, row: &Message, bill: Bill, now: Timestamp) -> anyhow::Result<()> {
-        if let Some(reserved) = row.reserved.as_ref().filter(|_| bill.uncounted) {
-            self.uncount(row, reserved).await?;
-        }
-        let change = MicroUsd(bill.price.0 - row.reserved.as_ref().map_or(0, |reserved| reserved.amount.0));
-        let month = row.reserved.as_ref().map_or_else(|| budget::month(now), |reserved| reserved.month.clone());
-        let mark = Update::builder()
-            .table_name(&self.messages)
-            .key("message_id", AttributeValue::S(row.message_id.to_string()))
-            .update_expression(if due::is_for_the_books(row.status) { "SET settled = :price REMOVE due_at" } else { "SET settled = :price" })
-            .condition_expression("attribute_exists(message_id) AND attribute_not_exists(settled)")
-            .expression_attribute_values(":price", attribute(bill.price)?);
-        let book = self
-            .update_limit(Spent::key(&month))
-            .update_expression("SET expires_at = :forget ADD committed :change, #class :change, settled :price")
-            .expression_attribute_names("#class", row.class.as_str())
-            .expression_attribute_values(":change", attribute(change)?)
-            .expression_attribute_values(":price", attribute(bill.price)?)
-            .expression_attribute_values(":forget", attribute((now + budget::KEPT).as_second())?);
-        let mut items = vec![TransactWriteItem::builder().update(mark.build()?).build(), TransactWriteItem::builder().update(book.build()?).build()];
-        if let Some(figures) = costs::figures(row, bill) {
-            items.push(self.add_to_day(row, figures, now)?);
-        }
-        for attempt in 0..TRIES {
-            match self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await.map_err(SdkError::into_service_error) {
-                Ok(_) => {
-                    if bill.price.0 > 0 {
-                        metrics::emit(now, Metric::SpentUsd(row.class), bill.price.in_usd());
-                    }
-                    return Ok(());
-                }
-                Err(error) if refused(&error, 0) => return Ok(()),
-                Err(error) if overtaken(&error) => let_others_pass(attempt).await,
-                Err(error) => return Err(error).with_context(|| format!("TransactWriteItems on {} and {}", self.messages, self.limits)),
-            }
-        }
-        anyhow::bail!("others were faster {TRIES} times")
-    }
-
-    /// Adds a text to what its day has cost.
-    fn add_to_day(&self, row: &Message, figures: Figures, now: Timestamp) -> anyhow::Result<TransactWriteItem> {
-        let attributes = costs::attributes(row.kind(), figures);
-        let added = (0..attributes.len()).map(|n| format!("#a{n} :a{n}")).collect::<Vec<_>>().join(", ");
-        let mut update = self
-            .update_limit(costs::key_of(row))
-            .update_expression(format!("SET expires_at = :forget ADD {added}"))
-            .expression_attribute_values(":forget", attribute((now + budget::KEPT).as_second())?);
-        for (n, (name, amount)) in attributes.into_iter().enumerate() {
-            update = update.expression_attribute_names(format!("#a{n}"), name).expression_attribute_values(format!(":a{n}"), attribute(amount)?);
-        }
-        Ok(TransactWriteItem::builder().update(update.build()?).build())
-    }
-
     /// What `wish` would be decided to if it came at `now`. Nothing is written.
     pub async fn foresee(&self, wish: Wish<'_>, rules: &Rules, now: Timestamp) -> anyhow::Result<Message> {
         let books = self.books(&[&wish], rules, now).await?;
@@ -413,23 +343,6 @@ impl Admissions {
             }
         }
         Ok(month)
-    }
-
-    /// Takes a text off the caps. What is not there, or not any more, is no error.
-    async fn uncount(&self, row: &Message, reserved: &Reserved) -> anyhow::Result<()> {
-        let id = row.message_id.to_string();
-        if let Some(key) = day_key(row, reserved) {
-            let taken = self.client.update_item().table_name(&self.limits).key("limit_id", AttributeValue::S(key));
-            let taken = taken.update_expression("DELETE ids :ids").condition_expression("attribute_exists(ids)");
-            done_or_gone(taken.expression_attribute_values(":ids", AttributeValue::Ss(vec![id.clone()])).send().await, &self.limits)?;
-        }
-        if let Some(phone) = &row.phone {
-            let taken = self.client.update_item().table_name(&self.limits).key("limit_id", AttributeValue::S(Hours::key(phone)));
-            let taken = taken.update_expression("REMOVE texts.#id ADD revision :one").condition_expression("attribute_exists(texts.#id)");
-            let taken = taken.expression_attribute_names("#id", id).expression_attribute_values(":one", attribute(1)?);
-            done_or_gone(taken.send().await, &self.limits)?;
-        }
-        Ok(())
     }
 
     /// What AWS lets the account spend: holds this month and next, until AWS is asked again.
@@ -539,15 +452,4 @@ fn repeats(rows: &[Message], error: &TransactWriteItemsError, table: &str) -> an
             Ok((message.message_id, row(old, table)?))
         })
         .collect()
-}
-
-/// An update whose condition says that there has to be something to update.
-fn done_or_gone<T, R>(answer: Result<T, SdkError<UpdateItemError, R>>, table: &str) -> anyhow::Result<()>
-where
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    match answer.map_err(SdkError::into_service_error) {
-        Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-        Err(error) => Err(error).with_context(|| format!("UpdateItem on {table}")),
-    }
 }

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
 };
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_dynamo::aws_sdk_dynamodb_1::to_item;
+use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 use uuid::Uuid;
 
 use super::{Item, attribute, batch_get, batch_items, row};
@@ -17,8 +17,8 @@ use crate::{
     budget::Reserved,
     due,
     event::UserId,
-    kind::Kind,
-    message::{Change, Entered, Message, Status},
+    kind::{Kind, Lane},
+    message::{Change, Entered, LEASE, Message, Status},
     metrics, moment,
     money::MicroUsd,
 };
@@ -142,10 +142,24 @@ impl Messages {
         Ok(changed)
     }
 
+    /// Claims the row for a sender that is to be alone with it for [`LEASE`]. `lane` is that of the row, where it is known.
+    pub async fn claim(&self, id: Uuid, lane: Option<Lane>, now: Timestamp) -> anyhow::Result<Changed> {
+        let (from, to) = Change::Claimed.edge();
+        let lease = Notes::default().with("lease_until", moment::text(now + LEASE))?;
+        let mut edit = edit(Change::Claimed, &from, to.context("a change that leads nowhere")?, None, lease, now)?;
+        if !lane.is_some_and(due::stays_while_sending) {
+            edit.due(Some(now + LEASE))?;
+        }
+        self.update(id, edit).await
+    }
+
     async fn make(&self, id: Uuid, change: Change, attempt: Option<u32>, notes: Notes, now: Timestamp) -> anyhow::Result<Changed> {
         let (from, to) = change.edge();
         let to = to.context("a change that leads nowhere")?;
         let mut edit = edit(change, &from, to, attempt, notes.clone(), now)?;
+        if due::stays(to) {
+            return self.update(id, edit).await;
+        }
         edit.due(due::after(to, now))?;
         if !due::outlived_by_code(to) {
             return self.update(id, edit).await;
@@ -345,6 +359,25 @@ pub(super) fn merge(table: &str, id: Uuid, into: Uuid, now: Timestamp) -> anyhow
     let mut edit = edit(Change::Merged, &from, to.context("a change that leads nowhere")?, None, notes, now)?;
     edit.due(None)?;
     edit.of_transaction(table, id)
+}
+
+/// The row that `seen` becomes by `change`.
+pub(super) fn foretold(seen: &Message, change: Change, notes: &Notes, now: Timestamp) -> anyhow::Result<Message> {
+    let status = seen.status.after(change).context("a change that changes nothing")?;
+    let mut item: Item = to_item(seen)?;
+    item.extend(notes.0.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    let row: Message = from_item(item)?;
+    let changes = row.changes.iter().copied().chain([Entered { status, at: now }]).collect();
+    Ok(Message { status, changes, updated_at: now, ..row })
+}
+
+/// The write that ends the text `seen`, if nothing became of it since it was seen and it is not settled: one of a transaction.
+pub(super) fn end(table: &str, seen: &Message, change: Change, notes: Notes, now: Timestamp) -> anyhow::Result<Update> {
+    let to = seen.status.after(change).context("a change that changes nothing")?;
+    let mut edit = edit(change, &[seen.status], to, Some(seen.attempts), notes, now)?;
+    edit.only_without = Some("settled");
+    edit.due(if seen.kind() == Kind::PhoneVerification { due::after_with_code(to, now, seen.useful_until) } else { due::after(to, now) })?;
+    edit.of_transaction(table, seen.message_id)
 }
 
 /// The write of a change, but for when the row is due next.

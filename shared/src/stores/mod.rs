@@ -14,6 +14,7 @@ mod paces;
 mod rebookings;
 mod recipients;
 mod replies;
+mod settlements;
 mod verifications;
 
 use std::collections::HashMap;
@@ -37,6 +38,7 @@ pub use paces::Paces;
 pub use rebookings::{Rebooked, Resend};
 pub use recipients::{Ledger, Recipients, Saved};
 pub use replies::{Begun, Place, Replies, Reply};
+pub use settlements::LastWord;
 pub use verifications::{Guess, Verifications};
 
 /// A DynamoDB item.

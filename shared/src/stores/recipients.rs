@@ -1,6 +1,6 @@
 //! The recipients table, and the consent ledger that is written with it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Context, anyhow};
 use aws_sdk_dynamodb::{
@@ -52,24 +52,24 @@ impl Recipients {
         item.map(|item| row(item, &self.table)).transpose()
     }
 
-    /// The row of `user`, if anybody is meant, and that of `phone` in `opt_outs`, as they are at this moment, by one `BatchGetItem`.
-    pub async fn with_opt_out(
+    /// The rows of `users`, and those of `phones` in `opt_outs`, as they are at this moment, by one `BatchGetItem`. At most 100 together, and at least one.
+    pub async fn with_opt_outs(
         &self,
-        user: Option<&UserId>,
+        users: &BTreeSet<UserId>,
         opt_outs: &OptOuts,
-        phone: &PhoneNumber,
-    ) -> anyhow::Result<(Option<Recipient>, Option<OptOut>)> {
-        let mut wanted = HashMap::from([(opt_outs.table.clone(), rows_of("phone", vec![phone.as_e164().to_owned()])?)]);
-        if let Some(user) = user {
-            wanted.insert(self.table.clone(), rows_of("user_id", vec![user.as_str().to_owned()])?);
-        }
+        phones: &BTreeSet<PhoneNumber>,
+    ) -> anyhow::Result<(Vec<Recipient>, Vec<OptOut>)> {
+        let users = (&self.table, "user_id", users.iter().map(|user| user.as_str().to_owned()).collect::<Vec<_>>());
+        let phones = (&opt_outs.table, "phone", phones.iter().map(|phone| phone.as_e164().to_owned()).collect::<Vec<_>>());
+        let wanted = [users, phones].into_iter().filter(|(_, _, values)| !values.is_empty());
+        let wanted = wanted.map(|(table, key, values)| Ok((table.clone(), rows_of(key, values)?))).collect::<anyhow::Result<HashMap<_, _>>>()?;
         let tables = || format!("BatchGetItem on {} and {}", self.table, opt_outs.table);
         let answer = self.client.batch_get_item().set_request_items(Some(wanted)).send().await.with_context(tables)?;
         anyhow::ensure!(answer.unprocessed_keys.is_none_or(|left| left.is_empty()), "{}: DynamoDB did not get to all of it", tables());
         let mut found = answer.responses.unwrap_or_default();
-        let mut only = |table: &str| found.remove(table).and_then(|mut rows| rows.pop());
-        let (recipient, opt_out) = (only(&self.table), only(&opt_outs.table));
-        Ok((recipient.map(|item| row(item, &self.table)).transpose()?, opt_out.map(|item| row(item, &opt_outs.table)).transpose()?))
+        let (recipients, opted_out) = (found.remove(&self.table).unwrap_or_default(), found.remove(&opt_outs.table).unwrap_or_default());
+        let recipients = recipients.into_iter().map(|item| row(item, &self.table)).collect::<Result<_, _>>()?;
+        Ok((recipients, opted_out.into_iter().map(|item| row(item, &opt_outs.table)).collect::<Result<_, _>>()?))
     }
 
     /// Everybody with the number `phone`, verified or not. From an index, which may lag behind the table by moments.

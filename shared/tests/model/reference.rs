@@ -407,7 +407,7 @@ impl Model {
         let changes = text.change(Change::Erased, now) || text.change(Change::Abandoned, now);
         // When a row is due is written only if that is news.
         if !changes && !text.has_outlived_code() && text.since < now {
-            text.enter(text.status, now);
+            text.touch(now);
         }
         if text.is_for_the_books() && !text.has_to_give_back() {
             text.look_at = None;

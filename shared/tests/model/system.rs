@@ -309,6 +309,7 @@ impl Row {
         message.updated_at = now;
         message.changes.push(Entered { status, at: now });
         self.due_at = match message.kind() {
+            _ if due::stays(status) || (status == Status::Sending && due::stays_while_sending(message.lane)) => self.due_at,
             Kind::PhoneVerification => due::after_with_code(status, now, message.useful_until),
             _ => due::after(status, now),
         };

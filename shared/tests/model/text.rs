@@ -104,8 +104,19 @@ impl Text {
 
     pub fn enter(&mut self, status: Status, now: Moment) {
         self.status = status;
+        // Whoever looks too early puts it off.
+        let stays = status == Status::Sent || (status == Status::Sending && self.may_wait());
+        let before = self.look_at;
+        self.touch(now);
+        if stays {
+            self.look_at = before;
+        }
+    }
+
+    /// Sets when somebody has to look at it as if it took its status at `now`.
+    pub fn touch(&mut self, now: Moment) {
         self.since = now;
-        self.look_at = match status {
+        self.look_at = match self.status {
             _ if self.has_outlived_code() => Some(self.useful_until),
             Status::Pending => Some(now + 3 * MINUTE),
             Status::Sending => Some(now + LEASE),
@@ -115,6 +126,12 @@ impl Text {
             Status::Suppressed | Status::Expired => Some(now + 5 * MINUTE),
             Status::Delivered | Status::Undelivered | Status::Failed | Status::Merged => None,
         };
+    }
+
+    /// Whether it is sent in the bulk lane.
+    fn may_wait(&self) -> bool {
+        use Kind::{HelpReply, OptInConfirmation, OptOutConfirmation, PhoneVerification, SecurityAlert};
+        !matches!(self.kind, SecurityAlert | PhoneVerification | HelpReply | OptInConfirmation | OptOutConfirmation)
     }
 
     pub fn is_open(&self) -> bool {

@@ -23,10 +23,10 @@ async fn a_code_is_due_at_its_end_whatever_its_receipts_say() {
         for change in changes {
             stage.change(1, change, None, noon() + minutes(1)).await.expect("changed");
         }
-        assert_eq!(stage.due_at(1).await, Some(noon() + minutes(10)), "case {n}");
+        assert!(stage.due_at(1).await.is_some_and(|at| at <= noon() + minutes(10)), "case {n}");
         let status = stage.status(1).await;
         stage.run_at(noon() + minutes(10) - MOMENT).await;
-        assert!(stage.due_at(1).await.is_some(), "case {n}");
+        assert_eq!(stage.due_at(1).await, Some(noon() + minutes(10)), "case {n}");
         stage.run_at(noon() + minutes(10)).await;
         let open = (status == Status::Sent).then(|| noon() + minutes(1) + LAST_RECEIPT);
         assert_eq!((stage.due_at(1).await, stage.status(1).await), (open, status), "case {n}: a receipt may still say what it has cost");

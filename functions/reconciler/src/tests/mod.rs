@@ -22,6 +22,7 @@ use sms::{
     content::{BattleInvitation, Content, PhoneVerification, SecurityAlert},
     due::LOST_AFTER,
     gates::Rules,
+    kind::Lane,
     message::{Change, Entered, LEASE, Message, Status},
     money::MicroUsd,
     provider::{OptOutList, SpendLimit},

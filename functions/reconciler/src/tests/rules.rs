@@ -400,3 +400,30 @@ async fn a_held_text_that_is_not_wanted_any_more_is_not_released() {
     }
     assert_eq!(stage.jobs("bulk"), [1]);
 }
+
+#[tokio::test]
+async fn a_text_that_aws_has_and_that_is_due_too_early_is_put_off_until_the_last_receipt() {
+    let stage = Stage::set().await;
+    let claimed = [row(1, invitation(), Status::Pending, noon(), minutes(600)), row(2, alert(), Status::Pending, noon(), minutes(600))];
+    let stage = stage.with(claimed).await;
+    for (id, lane) in [(1, Lane::Bulk), (2, Lane::Urgent)] {
+        let id = Uuid::from_u128(id);
+        stage.reconciler.messages.claim(id, Some(lane), noon()).await.expect("claim");
+        stage.reconciler.messages.change(id, Change::Accepted, None, Notes::default(), noon()).await.expect("change");
+    }
+    assert_eq!(stage.due().await, [(1, noon() + LOST_AFTER), (2, noon() + LEASE)].into());
+    stage.run_at(noon() + LOST_AFTER).await;
+    assert_eq!(stage.due().await, [(1, noon() + LAST_RECEIPT), (2, noon() + LAST_RECEIPT)].into());
+    assert_eq!((stage.status(1).await, stage.status(2).await), (Status::Sent, Status::Sent));
+}
+
+#[tokio::test]
+async fn a_bulk_text_whose_sender_died_is_in_doubt_once_it_is_due_and_its_lease_is_over() {
+    let stage = Stage::set().await.with([row(1, invitation(), Status::Pending, noon(), minutes(600))]).await;
+    let late = noon() + LOST_AFTER - MOMENT;
+    stage.reconciler.messages.claim(Uuid::from_u128(1), Some(Lane::Bulk), late).await.expect("claim");
+    stage.run_at(noon() + LOST_AFTER).await;
+    assert_eq!((stage.status(1).await, stage.due_at(1).await), (Status::Sending, Some(late + LEASE)));
+    stage.run_at(late + LEASE).await;
+    assert_eq!(stage.status(1).await, Status::Unknown);
+}
