@@ -70,7 +70,7 @@ async fn of_fifty_senders_one_wins_the_claim() {
     messages.write(&invitation(1)).await.expect("write");
     let claims = (0..50).map(|_| {
         let messages = messages.clone();
-        tokio::spawn(async move { messages.change(Uuid::from_u128(1), Change::Claimed, None, Notes::default(), now()).await })
+        tokio::spawn(async move { messages.claim(Uuid::from_u128(1), Some(Lane::Bulk), now()).await })
     });
     let mut won = 0;
     for claim in claims.collect::<Vec<_>>() {

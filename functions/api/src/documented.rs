@@ -1,4 +1,6 @@
 //! Routes that describe themselves: what is registered here is served, and is in the OpenAPI document, or neither.
+//!
+//! The document is not written before somebody asks for it: it takes longer than all else that happens at a cold start.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,9 +15,13 @@ use serde_json::{Map, Value, json};
 
 use crate::{api::Api, problem::Kind};
 
-/// Routes and their description.
+/// Routes, and their description if it is wanted.
 pub struct Documented {
-    pub router: Router<Arc<Api>>,
+    router: Router<Arc<Api>>,
+    document: Option<Document>,
+}
+
+struct Document {
     paths: Map<String, Value>,
     schemas: SchemaGenerator,
 }
@@ -42,14 +48,20 @@ pub struct Operation {
 }
 
 impl Documented {
-    pub fn new() -> Self {
+    /// To be served only.
+    pub fn served() -> Self {
+        Self { router: Router::new(), document: None }
+    }
+
+    /// To be described.
+    pub fn described() -> Self {
         let settings = SchemaSettings::draft2020_12().with(|settings| settings.definitions_path = "/components/schemas".into());
-        Self { router: Router::new(), paths: Map::new(), schemas: SchemaGenerator::new(settings) }
+        Self { document: Some(Document { paths: Map::new(), schemas: SchemaGenerator::new(settings) }), ..Self::served() }
     }
 
     /// The schema of a type, by reference.
     pub fn schema<T: JsonSchema>(&mut self) -> Schema {
-        self.schemas.subschema_for::<T>()
+        self.document.as_mut().map(|document| document.schemas.subschema_for::<T>()).unwrap_or_default()
     }
 
     /// The schema of a body. What only a backend may say is not in that of a person.
@@ -57,7 +69,8 @@ impl Documented {
         if caller == Caller::Backend {
             return self.schema::<T>();
         }
-        let mut schema = T::json_schema(&mut self.schemas);
+        let Some(document) = &mut self.document else { return Schema::default() };
+        let mut schema = T::json_schema(&mut document.schemas);
         if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
             properties.remove("origin");
         }
@@ -65,7 +78,10 @@ impl Documented {
     }
 
     /// The query parameters of a type.
-    pub fn query<T: JsonSchema>() -> Vec<Value> {
+    pub fn query<T: JsonSchema>(&self) -> Vec<Value> {
+        if self.document.is_none() {
+            return Vec::new();
+        }
         let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
         let properties = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
         let parameter = |(name, mut schema): (String, Value)| {
@@ -88,16 +104,24 @@ impl Documented {
     ) -> Self {
         let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
         self.router = self.router.route(path, on(filter, handler));
-        let item = self.paths.entry(path).or_insert_with(|| json!({}));
-        item[method.as_str().to_lowercase()] = operation.describe(method, path, caller);
+        if let Some(document) = &mut self.document {
+            let item = document.paths.entry(path).or_insert_with(|| json!({}));
+            item[method.as_str().to_lowercase()] = operation.describe(method, path, caller);
+        }
         self
     }
 
-    /// Everything, served, and the OpenAPI 3.1 document of it.
-    pub fn finish(mut self) -> (Router<Arc<Api>>, Value) {
-        let mut schemas = Value::Object(self.schemas.take_definitions(true));
+    /// Everything, served.
+    pub fn router(self) -> Router<Arc<Api>> {
+        self.router
+    }
+
+    /// The OpenAPI 3.1 document of everything, if it is described.
+    pub fn document(self) -> Option<Value> {
+        let Document { paths, mut schemas } = self.document?;
+        let mut schemas = Value::Object(schemas.take_definitions(true));
         schemas["Problem"] = problem();
-        let document = json!({
+        Some(json!({
             "openapi": "3.1.0",
             "info": {
                 "title": "AllThrive SMS",
@@ -105,7 +129,7 @@ impl Documented {
                 "description": "Preferences, opt-in, verification and history of texts. Errors are RFC 9457 problems.",
                 "license": {"name": "MIT", "identifier": "MIT"},
             },
-            "paths": self.paths,
+            "paths": paths,
             "components": {
                 "schemas": schemas,
                 "securitySchemes": {
@@ -117,8 +141,7 @@ impl Documented {
                     "person": {"type": "http", "scheme": "bearer", "description": "A token of POST /v1/users/{userId}/tokens."},
                 },
             },
-        });
-        (self.router, document)
+        }))
     }
 }
 

@@ -13,7 +13,7 @@ pub mod preferences;
 mod tokens;
 pub mod verifications;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock};
 
 use axum::{
     Json, Router,
@@ -34,8 +34,8 @@ use crate::{
     problem::Kind,
 };
 
-/// The document, made when the router is.
-static DOCUMENT: OnceLock<Value> = OnceLock::new();
+/// The document, written when somebody asks for it first.
+static DOCUMENT: LazyLock<Option<Value>> = LazyLock::new(|| routes(Documented::described()).document());
 
 /// Where a person's routes are: for backends, and for themselves.
 const OF_A_PERSON: [(Caller, &str); 2] = [(Caller::Backend, "/v1/users/{userId}"), (Caller::Person, "/v1/me")];
@@ -67,11 +67,10 @@ pub fn with_a_safe_url(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<Lam
 
 /// Everything that the api answers.
 pub fn router(api: Api) -> Router {
-    let (router, document) = described();
-    DOCUMENT.get_or_init(|| document);
     let not_found = async || Kind::NotFound.problem();
     let not_allowed = async || Kind::MethodNotAllowed.problem();
-    router
+    routes(Documented::served())
+        .router()
         .merge(pages::router())
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
@@ -80,8 +79,7 @@ pub fn router(api: Api) -> Router {
         .with_state(Arc::new(api))
 }
 
-fn described() -> (Router<Arc<Api>>, Value) {
-    let mut routes = Documented::new();
+fn routes(mut routes: Documented) -> Documented {
     for (caller, base) in OF_A_PERSON {
         routes = of_a_person(routes, caller, base);
     }
@@ -91,7 +89,7 @@ fn described() -> (Router<Arc<Api>>, Value) {
     let message = message.refuses(&[Kind::NotFound]);
     let script = Operation::new("Get the script of the custom elements", 200, "The script.", None).file("text/javascript");
     let export = Operation::new("Export all that is held on a person", 200, "A page of it.", Some(routes.schema::<export::Export>()));
-    let export = export.with(Documented::query::<export::ExportQuery>());
+    let export = export.with(routes.query::<export::ExportQuery>());
     let erase =
         Operation::new("Erase a person, but for the opt-outs of their numbers and, sealed, their consent ledger", 204, "Nothing is left.", None);
     let erase = erase.or(202, "There is more than one request can do: ask again.").refuses(&[Kind::Conflict]);
@@ -101,14 +99,14 @@ fn described() -> (Router<Arc<Api>>, Value) {
         "The figures.",
         Some(routes.schema::<costs::Costs>()),
     );
-    let costs = costs.with(Documented::query::<costs::CostsQuery>());
+    let costs = costs.with(routes.query::<costs::CostsQuery>());
     let explain = Operation::new(
         "Ask what would become of an event, and why; nothing is sent",
         200,
         "The answer.",
         Some(routes.schema::<explain::Explanation>()),
     );
-    let explain = explain.takes(routes.schema::<explain::Asked>()).with(Documented::query::<explain::ExplainQuery>());
+    let explain = explain.takes(routes.schema::<explain::Asked>()).with(routes.query::<explain::ExplainQuery>());
     let document = Operation::new("Read this document", 200, "OpenAPI 3.1.", Some(json_schema()));
     routes
         .add(&Method::POST, "/v1/users/{userId}/tokens", Caller::Backend, tokens::make, &token)
@@ -118,8 +116,7 @@ fn described() -> (Router<Arc<Api>>, Value) {
         .add(&Method::GET, "/v1/costs", Caller::Backend, costs::read, &costs)
         .add(&Method::POST, "/v1/explain", Caller::Backend, explain::explain, &explain)
         .add(&Method::GET, "/sms-elements.js", Caller::Anybody, elements::script, &script)
-        .add(&Method::GET, "/openapi.json", Caller::Anybody, async || Json(DOCUMENT.get().cloned()), &document)
-        .finish()
+        .add(&Method::GET, "/openapi.json", Caller::Anybody, async || Json(&*DOCUMENT), &document)
 }
 
 /// The routes that backends and people share.
@@ -133,7 +130,7 @@ fn of_a_person(mut routes: Documented, caller: Caller, base: &str) -> Documented
     let change = if caller == Caller::Person { change.refuses(&[Kind::PreconditionRequired]) } else { change };
 
     let prompt = Operation::new("Whether to show the opt-in prompt", 200, "Whether, and with which words.", Some(routes.schema::<opt_in::Prompt>()));
-    let prompt = prompt.with(Documented::query::<opt_in::PromptQuery>());
+    let prompt = prompt.with(routes.query::<opt_in::PromptQuery>());
     let choose = Operation::new("Say what the person did with the prompt", 200, "The prompt after that.", Some(routes.schema::<opt_in::Prompt>()));
     let choose = choose.takes(routes.body::<opt_in::Choice>(caller)).refuses(&[Kind::Conflict, Kind::PhoneNumberNeeded, Kind::Erased]);
 
@@ -145,7 +142,7 @@ fn of_a_person(mut routes: Documented, caller: Caller, base: &str) -> Documented
     let check = check.refuses(&[Kind::NotFound, Kind::Conflict, Kind::CodeExpired, Kind::CodeUsed, Kind::WrongCode, Kind::CodeLocked]);
 
     let history = Operation::new("Read all texts, newest first", 200, "A page of them.", Some(routes.schema::<messages::History>()));
-    let history = history.with(Documented::query::<messages::HistoryQuery>());
+    let history = history.with(routes.query::<messages::HistoryQuery>());
     let story =
         Operation::new("Read the consent ledger, with what their numbers said", 200, "All of it, checked.", Some(routes.schema::<consent::Story>()));
 

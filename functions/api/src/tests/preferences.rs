@@ -22,6 +22,14 @@ async fn somebody_without_a_row_has_everything_off() {
 }
 
 #[tokio::test]
+async fn the_sample_for_a_call_by_hand_gets_what_ada_wants() {
+    let stage = Stage::set().await.with(ada()).await;
+    let event = serde_json::from_str(include_str!("../../../../events/invoke/api.json")).expect("a sample");
+    let answer = stage.ask(Call { event }).await;
+    assert_eq!((answer.status, &answer.body["phoneVerified"]), (200, &json!(true)), "{answer:?}");
+}
+
+#[tokio::test]
 async fn only_what_is_named_changes() {
     let stage = Stage::set().await.with(ada()).await;
     let answer = patch(&stage, json!({"categories": {"streakAlerts": false}, "timeZone": "europe/madrid", "locale": "es-MX"})).await;
