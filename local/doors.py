@@ -349,14 +349,6 @@ def blocked(doors):
         doors.local.call("receipts", record(notification(block(row))))
 
 
-def blocked_without_a_number(doors):
-    """A receipt of a phone that blocks us finds the number in its message."""
-    if row := invited(doors):
-        event = block(row)
-        event.pop("destinationPhoneNumber")
-        doors.local.call("receipts", record(notification(event)))
-
-
 def invited(doors):
     """The row of an invitation that is settled."""
     user, _ = doors.person()

@@ -12,7 +12,7 @@ use sms::{
     queues::{OptOutOrder, OptOutOrders},
     stores::{Admissions, Changed, LastWord, Messages, Notes},
 };
-use tracing::info;
+use tracing::{info, warn};
 use uuid::Uuid;
 
 /// Records delivery events.
@@ -94,8 +94,12 @@ impl Receipts {
                 }
                 rows.into_iter().map(|row| row.message_id).collect()
             }
-            // Each has to be tried by itself, and says then what is wrong.
-            Ok(None) | Err(_) => BTreeSet::new(),
+            // Each is tried by itself.
+            Ok(None) => BTreeSet::new(),
+            Err(error) => {
+                warn!(texts = words.len(), reason = format!("{error:#}"), "not ended together");
+                BTreeSet::new()
+            }
         }
     }
 

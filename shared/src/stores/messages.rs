@@ -371,12 +371,11 @@ pub(super) fn foretold(seen: &Message, change: Change, notes: &Notes, now: Times
     Ok(Message { status, changes, updated_at: now, ..row })
 }
 
-/// The write that ends the text `seen`, if nothing became of it since it was seen and it is not settled: one of a transaction.
-pub(super) fn end(table: &str, seen: &Message, change: Change, notes: Notes, now: Timestamp) -> anyhow::Result<Update> {
-    let to = seen.status.after(change).context("a change that changes nothing")?;
-    let mut edit = edit(change, &[seen.status], to, Some(seen.attempts), notes, now)?;
+/// The write that makes of the text `seen` the `foretold` row, which it ends, if nothing became of it since it was seen and it is not settled: one of a transaction.
+pub(super) fn end(table: &str, seen: &Message, foretold: &Message, change: Change, notes: Notes) -> anyhow::Result<Update> {
+    let mut edit = edit(change, &[seen.status], foretold.status, Some(seen.attempts), notes, foretold.updated_at)?;
     edit.only_without = Some("settled");
-    edit.due(if seen.kind() == Kind::PhoneVerification { due::after_with_code(to, now, seen.useful_until) } else { due::after(to, now) })?;
+    edit.due(foretold.due_at())?;
     edit.of_transaction(table, seen.message_id)
 }
 

@@ -68,7 +68,7 @@ impl Admissions {
         for LastWord { seen, change, notes } in words {
             let row = messages::foretold(seen, *change, notes, now)?;
             let Some(bill) = budget::bill(&row).filter(|bill| !bill.uncounted) else { return Ok(None) };
-            let update = messages::end(&self.messages, seen, *change, notes.clone().with("settled", bill.price)?, now)?;
+            let update = messages::end(&self.messages, seen, &row, *change, notes.clone().with("settled", bill.price)?)?;
             items.push(TransactWriteItem::builder().update(update).build());
             ended.push((Message { settled: Some(bill.price), ..row }, bill));
         }

@@ -234,9 +234,10 @@ impl World {
         let rows = self.rows().await?;
         for (row, due) in rows.iter().filter(|(row, _)| row.status == Status::Unknown && row.useful_until > self.now()) {
             let stays = row.kind().when_unknown() == WhenUnknown::NeverResend || row.provider_message_id.is_some() || row.erased_at.is_some();
+            let without_money = row.delivery_detail.as_ref().is_some_and(|detail| detail.starts_with("not sent again: "));
             let until = due::doubt_ends(row, self.resend_after()?).max(row.updated_at + due::SHORTEST_DOUBT);
             let in_time = due.is_some_and(|due| due <= until);
-            anyhow::ensure!(stays || has_no_money(row) || in_time, "{} is in doubt until {until} and due {due:?}", row.kind().as_str());
+            anyhow::ensure!(stays || without_money || in_time, "{} is in doubt until {until} and due {due:?}", row.kind().as_str());
         }
         Ok(rows.into_iter().filter_map(|(_, due)| due).collect())
     }
@@ -249,11 +250,8 @@ impl World {
     }
 
     /// Whether a text in doubt could have been sent again: between the end of its doubt and its own, a reconciler came by to which nothing happened. One that is
-    /// still of use could: there is nothing left for which it would have to wait. One for which there was no money could not.
+    /// still of use could: there is nothing left for which it would have to wait.
     fn had_its_chance(&self, row: &Message) -> anyhow::Result<bool> {
-        if has_no_money(row) {
-            return Ok(false);
-        }
         let doubt_ends = due::doubt_ends(row, self.resend_after()?);
         let runs = self.reconciled.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(row.useful_until > self.now() || runs.iter().any(|(began, ended)| *began >= doubt_ends && *ended < row.useful_until))
@@ -415,11 +413,6 @@ impl World {
         let quoted = rows.iter().filter_map(|row| row.body.as_ref()).take(100).any(|body| log.contains(body));
         broken.unless(!quoted, || "a log has a body".into());
     }
-}
-
-/// Whether the row says that there is no money to send the text again.
-fn has_no_money(row: &Message) -> bool {
-    row.delivery_detail.as_ref().is_some_and(|detail| detail.starts_with("not sent again: "))
 }
 
 /// Never twice, never lost, and never without an account of it.
