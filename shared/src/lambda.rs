@@ -17,7 +17,11 @@ use aws_types::{
 use jiff::Timestamp;
 use serde::Deserialize;
 use tracing::{error, warn};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::{budget::Budget, caps::Caps, gates::Rules, money::MicroUsd, quiet_hours::SendingHours, text::House};
 
@@ -33,12 +37,17 @@ pub fn optional_setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Starts the log: one JSON object a line on standard output. `LOG_LEVEL` is for our own code; a library never logs below `warn`, since what it would say has people's data in it.
+/// Starts the log: one JSON object a line on standard output, of what is [`heard`] at `LOG_LEVEL`.
 pub fn start_log() {
-    let level = optional_setting("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
-    let filter = ["sms", "producer", "sender", "receipts", "inbound", "api", "reconciler"].map(|target| format!("{target}={level}")).join(",");
-    let filter = EnvFilter::try_new(format!("warn,{filter}")).unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_ansi(false).init();
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_ansi(false);
+    tracing_subscriber::registry().with(heard(optional_setting("LOG_LEVEL").as_deref())).with(lines).init();
+}
+
+/// Our own code from `level` on (`info` if that is none); a library only from `warn` on, since what it would say below has people's data in it.
+fn heard(level: Option<&str>) -> Targets {
+    let level = level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
+    let ours = ["sms", "producer", "sender", "receipts", "inbound", "api", "reconciler"];
+    Targets::new().with_default(LevelFilter::WARN).with_targets(ours.map(|target| (target, level)))
 }
 
 /// An endpoint for one service, as `AWS_ENDPOINT_URL_<SERVICE>` has it.
@@ -276,7 +285,22 @@ pub fn unreadable(what: &str, error: &serde_json::Error) -> anyhow::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{Notification, backoff};
+    use tracing::Level;
+
+    use super::{Notification, backoff, heard};
+
+    #[test]
+    fn a_library_says_nothing_below_a_warning_whatever_our_own_level_is() {
+        for level in [None, Some("debug"), Some("trace"), Some("hyper=trace"), Some("loud")] {
+            assert!(!heard(level).would_enable("hyper::client", &Level::INFO), "{level:?}");
+            assert!(heard(level).would_enable("aws_smithy_runtime", &Level::WARN), "{level:?}");
+        }
+        let ours = |level, wanted| heard(level).would_enable("sms::stores::messages", &wanted);
+        assert!(ours(None, Level::INFO) && !ours(None, Level::DEBUG));
+        assert!(ours(Some("debug"), Level::DEBUG) && !ours(Some("debug"), Level::TRACE));
+        assert!(ours(Some("error"), Level::ERROR) && !ours(Some("error"), Level::WARN));
+        assert!(ours(Some("loud"), Level::INFO) && !ours(Some("loud"), Level::DEBUG));
+    }
 
     #[test]
     fn waits_double_are_spread_and_end_at_two_minutes() {
