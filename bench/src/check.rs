@@ -125,7 +125,9 @@ impl Stage<'_> {
             method: Method::SmsKeyword,
             rule: "keyword stop".into(),
             relisting_refused: None,
+            started_at: None,
             updated_at: now,
+            revision: None,
         };
         self.world.opt_outs().say(&opt_out).await?;
         Ok(())

@@ -415,20 +415,27 @@ fn recipient(case: &Case<'_>) -> Ruling {
     }
 }
 
-/// Why a promotional text of `kind` to `phone`, once admitted, is not wanted any more; `None` if it is.
+/// Why a text, once admitted, is not wanted any more by `recipient`, the person that it names; `None` if it is. What somebody asked for is, and what nobody is named in.
 #[must_use]
-pub fn unwanted(kind: Kind, phone: Option<&PhoneNumber>, recipient: Option<&Recipient>) -> Option<String> {
+pub fn unwanted(message: &Message, recipient: Option<&Recipient>) -> Option<String> {
+    let is_asked_for = matches!(message.kind(), Kind::PhoneVerification | Kind::OptInConfirmation | Kind::OptOutConfirmation | Kind::HelpReply);
+    if is_asked_for || message.user_id.is_none() {
+        return None;
+    }
     let Some(recipient) = recipient else { return Some("nobody knows the person any more".into()) };
-    if recipient.verified_phone() != phone {
+    if recipient.verified_phone() != message.phone.as_ref() {
         return Some("the number is not theirs any more".into());
     }
     if recipient.standing_consent().is_none() {
         return Some("consent was revoked while it waited".into());
     }
+    if message.kind() == Kind::SecurityAlert {
+        return None;
+    }
     if !recipient.sms_enabled {
         return Some("texts were switched off while it waited".into());
     }
-    let category = kind.category().filter(|category| !recipient.categories.allow(*category))?;
+    let category = message.content.categories().into_iter().find(|category| !recipient.categories.allow(*category))?;
     Some(format!("{} was switched off while it waited", category.as_str()))
 }
 

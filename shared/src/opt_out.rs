@@ -35,12 +35,91 @@ pub struct OptOut {
     /// Why AWS would not take the number off its own list when they opted in again; until it does, the opt-out stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relisting_refused: Option<String>,
-    /// When the row last changed.
+    /// When they last asked for texts again: what was stopped before that is not stopped any more.
+    #[serde(default, with = "moment::option", skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When they last said anything that the row keeps.
     #[serde(with = "moment")]
     pub updated_at: Timestamp,
+    /// How often the row was written; none for a row that is not there yet, or was written before rows were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+}
+
+/// What somebody said about texts to their number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// When they said it.
+    pub at: Timestamp,
+    /// How.
+    pub method: Method,
+    /// Which rule read it so.
+    pub rule: String,
 }
 
 impl OptOut {
+    /// The row of a number about which `said` is the first thing, before anything is done about that.
+    #[must_use]
+    pub fn new(phone: PhoneNumber, said: &Said) -> Self {
+        Self {
+            phone,
+            everything_since: None,
+            categories: BTreeSet::new(),
+            confirmation: None,
+            method: said.method,
+            rule: said.rule.clone(),
+            relisting_refused: None,
+            started_at: None,
+            updated_at: said.at,
+            revision: None,
+        }
+    }
+
+    /// The row after a stop of everything. `None` if they asked for texts again later: words come to us in any order.
+    #[must_use]
+    pub fn stopped(self, said: &Said) -> Option<Self> {
+        let everything_since = Some(self.everything_since.unwrap_or(said.at));
+        Some(Self { everything_since, ..self.after_a_stop(said)? })
+    }
+
+    /// The row after a stop of `categories`, on top of what is stopped already. `None` as for [`Self::stopped`].
+    #[must_use]
+    pub fn stopped_of(self, categories: &BTreeSet<Category>, said: &Said) -> Option<Self> {
+        let mut row = self.after_a_stop(said)?;
+        row.categories.extend(categories);
+        Some(row)
+    }
+
+    /// The row after they asked for texts again. `None` if they said something else later.
+    #[must_use]
+    pub fn started(self, said: &Said) -> Option<Self> {
+        let is_last = self.updated_at <= said.at;
+        is_last.then(|| Self { started_at: Some(said.at), revision: self.revision, ..Self::new(self.phone, said) })
+    }
+
+    /// The row after they asked for texts again and AWS, for `reason`, keeps the number on its list. `None` as for [`Self::started`].
+    #[must_use]
+    pub fn not_started(self, reason: String, said: &Said) -> Option<Self> {
+        let is_last = self.updated_at <= said.at;
+        is_last.then(|| Self { relisting_refused: Some(reason), ..self }.stopped(said)).flatten()
+    }
+
+    /// A stop is on top of all others, earlier and later, unless everything was started again after it. While everything is stopped the row keeps saying how that was said.
+    fn after_a_stop(self, said: &Said) -> Option<Self> {
+        if self.last_start().is_some_and(|start| start > said.at) {
+            return None;
+        }
+        let updated_at = self.updated_at.max(said.at);
+        let is_said_already = self.everything_since.is_some();
+        let (method, rule) = if is_said_already { (self.method, self.rule) } else { (said.method, said.rule.clone()) };
+        Some(Self { method, rule, updated_at, ..self })
+    }
+
+    /// When they last asked for texts again. A row in which nothing is stopped was always written by that, and has no other word of it if it is older than `started_at` is.
+    fn last_start(&self) -> Option<Timestamp> {
+        self.started_at.or_else(|| (self.everything_since.is_none() && self.categories.is_empty()).then_some(self.updated_at))
+    }
+
     /// Why a text may not go out, or `None` if it may.
     #[must_use]
     pub fn blocks(&self, content: &Content, message_id: Uuid) -> Option<String> {
@@ -53,5 +132,72 @@ impl OptOut {
         }
         let category = content.categories().into_iter().find(|category| self.categories.contains(category))?;
         Some(format!("opted out of {} by {}", category.as_str(), self.rule))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::{Category, Method, OptOut, Said};
+
+    /// What people can say, in short: `*` stops everything, `b` and `r` a category, `+` starts everything again.
+    fn said(row: Option<OptOut>, word: char, second: i64) -> Option<OptOut> {
+        let at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
+        let said = Said { at, method: Method::SmsKeyword, rule: format!("keyword {word}") };
+        let before = row.clone().unwrap_or_else(|| OptOut::new("+12025550101".parse().expect("phone"), &said));
+        let after = match word {
+            '*' => before.stopped(&said),
+            'b' => before.stopped_of(&[Category::BattleInvitations].into(), &said),
+            'r' => before.stopped_of(&[Category::BattleResults].into(), &said),
+            _ => before.started(&said),
+        };
+        after.or(row)
+    }
+
+    /// Whether everything is stopped, and which categories are.
+    fn stopped(row: Option<&OptOut>) -> (bool, Vec<Category>) {
+        row.map(|row| (row.everything_since.is_some(), row.categories.iter().copied().collect())).unwrap_or_default()
+    }
+
+    fn in_order(words: &[(char, i64)]) -> Option<OptOut> {
+        words.iter().fold(None, |row, (word, second)| said(row, *word, *second))
+    }
+
+    fn orders(words: &[(char, i64)]) -> Vec<Vec<(char, i64)>> {
+        if words.is_empty() {
+            return vec![Vec::new()];
+        }
+        let first = |n: usize| {
+            let rest = [&words[..n], &words[n + 1..]].concat();
+            orders(&rest).into_iter().map(move |order| [vec![words[n]], order].concat())
+        };
+        (0..words.len()).flat_map(first).collect()
+    }
+
+    #[test]
+    fn no_order_of_arrival_loses_a_stop_and_a_start_that_comes_in_time_is_obeyed() {
+        let all = ['*', 'b', 'r', '+'];
+        let sentences = (0..256).map(|n| [all[n % 4], all[n / 4 % 4], all[n / 16 % 4], all[n / 64]]);
+        for sentence in sentences {
+            let words = sentence.into_iter().zip(1..).collect::<Vec<_>>();
+            let meant = stopped(in_order(&words).as_ref());
+            for order in orders(&words) {
+                let row = in_order(&order);
+                let (everything, categories) = stopped(row.as_ref());
+                assert!(everything || !meant.0, "{order:?} loses a stop of everything");
+                assert!(meant.1.iter().all(|category| categories.contains(category)), "{order:?} loses a stop of a category");
+                // A start that comes after what was said later is for nothing: what came before it stays stopped, which is the safe side.
+                let starts_in_time = order.iter().enumerate().all(|(n, (word, at))| *word != '+' || order[..n].iter().all(|(_, other)| other < at));
+                assert!(!starts_in_time || (everything, categories) == meant, "{order:?} stops {:?} and not {meant:?}", stopped(row.as_ref()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_written_before_starts_were_kept_says_by_being_empty_that_it_was_one() {
+        let old = OptOut { started_at: None, ..said(None, '+', 5).expect("a row") };
+        assert_eq!(stopped(said(Some(old.clone()), '*', 4).as_ref()), (false, vec![]), "an older stop");
+        assert!(stopped(said(Some(old), '*', 6).as_ref()).0, "a newer one");
     }
 }

@@ -136,7 +136,7 @@ async fn a_text_is_found_by_the_name_that_aws_gave_it() {
 }
 
 #[tokio::test]
-async fn what_was_said_last_counts_in_whatever_order_it_comes() {
+async fn an_opt_out_is_not_written_over_another_that_nobody_has_read() {
     let embedded = Embedded::start().await.expect("embedded");
     let opt_outs = OptOuts::new(embedded.dynamodb.clone(), "OptOutsTable".into());
     let said = |second, out: bool| OptOut {
@@ -147,14 +147,19 @@ async fn what_was_said_last_counts_in_whatever_order_it_comes() {
         method: Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        started_at: None,
         updated_at: later(second),
+        revision: None,
     };
-    assert!(opt_outs.say(&said(2, false)).await.expect("say"));
-    assert!(!opt_outs.say(&said(1, true)).await.expect("say"), "an older word");
     let phone = "+12025550101".parse().expect("phone");
-    assert_eq!(opt_outs.get(&phone).await.expect("get"), Some(said(2, false)));
-    assert!(opt_outs.say(&said(3, true)).await.expect("say"));
-    assert_eq!(opt_outs.batch([&phone]).await.expect("batch").found, [said(3, true)]);
+    let read = async || opt_outs.get(&phone).await.expect("get").expect("a row");
+    assert!(opt_outs.say(&said(2, false)).await.expect("say"));
+    assert!(!opt_outs.say(&said(3, true)).await.expect("say"), "it thinks that there is no row");
+    let seen = read().await;
+    assert_eq!(seen, OptOut { revision: Some(1), ..said(2, false) });
+    assert!(opt_outs.say(&OptOut { revision: seen.revision, ..said(3, true) }).await.expect("say"));
+    assert!(!opt_outs.say(&OptOut { revision: seen.revision, ..said(4, false) }).await.expect("say"), "it has not seen the second");
+    assert_eq!(opt_outs.batch([&phone]).await.expect("batch").found, [OptOut { revision: Some(2), ..said(3, true) }]);
 }
 
 #[tokio::test]

@@ -95,7 +95,9 @@ impl Person {
             method: Method::SmsKeyword,
             rule: "keyword stop".into(),
             relisting_refused: None,
+            started_at: None,
             updated_at: now,
+            revision: None,
         });
         self
     }

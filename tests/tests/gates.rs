@@ -123,7 +123,9 @@ async fn an_opt_out_of_the_number_stops_who_agreed_to_everything() -> anyhow::Re
         method: Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        started_at: None,
         updated_at: now,
+        revision: None,
     };
     assert!(stack.opt_outs().say(&everything).await?);
     for kind in ["battle_invitation", "security_alert"] {

@@ -132,7 +132,9 @@ impl Stage {
             method: Method::SmsKeyword,
             rule: "stop with a category".into(),
             relisting_refused: None,
+            started_at: None,
             updated_at: later(30),
+            revision: None,
         };
         OptOuts::new(dynamodb(), "OptOutsTable".into()).say(&opt_out).await.expect("opt-out");
     }

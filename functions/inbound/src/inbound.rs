@@ -14,7 +14,7 @@ use sms::{
     kind::{Category, Kind},
     lambda::{Notification, unreadable},
     message::{Message, Status, useful_until},
-    opt_out::OptOut,
+    opt_out::{OptOut, Said},
     phone::PhoneNumber,
     provider::{OptOutList, Unlisted},
     queues::{Lanes, OptOutOrder},
@@ -58,6 +58,9 @@ struct Word<'a> {
     rule: &'a str,
     wording: &'a str,
 }
+
+/// How often a row is read again that somebody else has changed meanwhile: several words of one person at once are few.
+const MOST_TRIES: usize = 10;
 
 /// How long a reply is kept: as long as the messages it answers.
 const KEPT_SECONDS: i64 = 400 * 24 * 3600;
@@ -117,21 +120,20 @@ impl Inbound {
     ///
     /// With a confirmation to come, AWS's list has to wait: it would refuse that one text too. The sender says when it is out.
     async fn opt_out_of_everything(&self, word: &Word<'_>, confirmation: Option<Uuid>) -> anyhow::Result<()> {
-        let before = self.row(word).await?;
         // One confirmation, ever: who is out already gets no other.
-        let confirmation = confirmation.filter(|id| before.everything_since.is_none() || before.confirmation == Some(*id));
-        let row =
-            OptOut { everything_since: before.everything_since.or(Some(word.at)), confirmation: confirmation.or(before.confirmation), ..before };
-        if !self.opt_outs.say(&row).await? {
-            superseded(word);
-            return Ok(());
-        }
+        let told = |before: &OptOut| confirmation.filter(|id| before.everything_since.is_none() || before.confirmation == Some(*id));
+        let said = word.said();
+        let stopped = self.say(word, |before| {
+            let confirmation = told(&before).or(before.confirmation);
+            Some(OptOut { confirmation, ..before.stopped(&said)? })
+        });
+        let Some((before, _)) = stopped.await? else { return Ok(()) };
         for user in self.recipients.with_phone(word.phone).await? {
             if let Some(recipient) = self.recipients.get(&user).await? {
                 self.revoke(&recipient, word).await?;
             }
         }
-        match confirmation {
+        match told(&before) {
             None => self.list.put(word.phone).await,
             Some(id) => self.answer(word, id, Content::OptOutConfirmation(OptOutConfirmation { categories: Vec::new() })).await,
         }
@@ -139,10 +141,8 @@ impl Inbound {
 
     /// Nothing more of these categories to this number.
     async fn opt_out_of(&self, word: &Word<'_>, categories: BTreeSet<Category>, confirmation: Uuid) -> anyhow::Result<()> {
-        let mut row = self.row(word).await?;
-        row.categories.extend(&categories);
-        if !self.opt_outs.say(&row).await? {
-            superseded(word);
+        let said = word.said();
+        if self.say(word, |before| before.stopped_of(&categories, &said)).await?.is_none() {
             return Ok(());
         }
         let categories = categories.into_iter().collect();
@@ -156,16 +156,19 @@ impl Inbound {
             superseded(word);
             return Ok(());
         }
-        let before = self.row(word).await?;
-        let row = match self.list.delete(word.phone).await? {
-            Unlisted::Yes => OptOut { everything_since: None, categories: BTreeSet::new(), relisting_refused: None, confirmation: None, ..before },
+        let refused = match self.list.delete(word.phone).await? {
+            Unlisted::Yes => None,
             Unlisted::No(reason) => {
                 warn!(phone = %word.phone, reason, "AWS keeps the number on its opt-out list, so ours does too");
-                OptOut { everything_since: before.everything_since.or(Some(word.at)), relisting_refused: Some(reason), ..before }
+                Some(reason)
             }
         };
-        if !self.opt_outs.say(&row).await? {
-            superseded(word);
+        let said = word.said();
+        let started = self.say(word, |before| match refused.clone() {
+            None => before.started(&said),
+            Some(reason) => before.not_started(reason, &said),
+        });
+        if started.await?.is_none() {
             return Ok(());
         }
         for user in self.recipients.with_phone(word.phone).await? {
@@ -173,29 +176,25 @@ impl Inbound {
                 self.give(&recipient, word).await?;
             }
         }
-        match confirmation.filter(|_| row.everything_since.is_none()) {
+        match confirmation.filter(|_| refused.is_none()) {
             Some(id) => self.answer(word, id, Content::OptInConfirmation {}).await,
             None => Ok(()),
         }
     }
 
-    /// The number's row as it will be after `word`, before anything is changed in it.
-    async fn row(&self, word: &Word<'_>) -> anyhow::Result<OptOut> {
-        let before = self.opt_outs.get(word.phone).await?;
-        let fresh = OptOut {
-            phone: word.phone.clone(),
-            everything_since: None,
-            categories: BTreeSet::new(),
-            confirmation: None,
-            method: word.method,
-            rule: word.rule.to_owned(),
-            relisting_refused: None,
-            updated_at: word.at,
-        };
-        Ok(match before {
-            None => fresh,
-            Some(before) => OptOut { method: fresh.method, rule: fresh.rule, updated_at: fresh.updated_at, ..before },
-        })
+    /// Writes the number's row as `change` makes it of what it is, and answers with how it was and is. `None` if they said something later that undoes the word.
+    async fn say(&self, word: &Word<'_>, change: impl Fn(OptOut) -> Option<OptOut>) -> anyhow::Result<Option<(OptOut, OptOut)>> {
+        for _ in 0..MOST_TRIES {
+            let before = self.opt_outs.get(word.phone).await?.unwrap_or_else(|| OptOut::new(word.phone.clone(), &word.said()));
+            let Some(row) = change(before.clone()) else {
+                superseded(word);
+                return Ok(None);
+            };
+            if self.opt_outs.say(&row).await? {
+                return Ok(Some((before, row)));
+            }
+        }
+        anyhow::bail!("the opt-out of {} changes faster than it can be read", word.phone)
     }
 
     /// Takes back the consent of `recipient`, if there is one to take back.
@@ -285,12 +284,16 @@ fn kept(payload: &InboundMessage, reading: &Reading, at: Timestamp) -> Reply {
     }
 }
 
-/// SNS keeps no order: a word that comes after a later one changes nothing.
+/// SNS keeps no order: a word changes nothing that comes after a later one which undoes it.
 fn superseded(word: &Word<'_>) {
     info!(phone = %word.phone, rule = word.rule, "superseded: they said something else later");
 }
 
 impl Word<'_> {
+    fn said(&self) -> Said {
+        Said { at: self.at, method: self.method, rule: self.rule.to_owned() }
+    }
+
     fn statement(&self, action: Action) -> Statement {
         Statement {
             at: self.at,

@@ -206,6 +206,37 @@ async fn a_word_that_comes_late_does_not_undo_a_later_one() {
 }
 
 #[tokio::test]
+async fn a_stop_that_comes_after_a_later_stop_is_obeyed_too() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    stage.texts("third", "STOP STREAKS", 3).await.expect("obey");
+    stage.texts("second", "STOP BATTLES", 2).await.expect("obey");
+    stage.texts("first", "Please stop texting me", 1).await.expect("obey");
+    let row = stage.inbound.opt_outs.get(&phone()).await.expect("get").expect("a row");
+    assert_eq!(row.everything_since, Some(now() + SignedDuration::from_secs(1)));
+    assert_eq!(row.updated_at, now() + SignedDuration::from_secs(3));
+    assert!(row.categories.contains(&Category::StreakAlerts) && row.categories.contains(&Category::BattleInvitations), "{:?}", row.categories);
+    assert!(stage.recipient("ada").await.standing_consent().is_none());
+    assert_eq!(stage.answer("first").await.map(|answer| answer.kind()), Some(Kind::OptOutConfirmation));
+    stage.texts("fifth", "START", 5).await.expect("obey");
+    stage.texts("fourth", "Please stop texting me", 4).await.expect("obey");
+    assert!(!stage.is_out().await, "they started again after that");
+}
+
+#[tokio::test]
+async fn of_words_that_are_obeyed_at_the_same_time_none_is_lost() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    let words = ["STOP", "STOP BATTLES", "STOP STREAKS", "STOP DMS", "STOP ACHIEVEMENTS"];
+    let obeyed = words.iter().zip(1..).map(|(word, second)| stage.texts(word, word, second));
+    for done in futures::future::join_all(obeyed).await {
+        done.expect("obey");
+    }
+    let row = stage.inbound.opt_outs.get(&phone()).await.expect("get").expect("a row");
+    assert!(row.everything_since.is_some(), "{row:?}");
+    assert_eq!(row.categories.len(), Category::ALL.len(), "{:?}", row.categories);
+    assert_eq!(row.revision, Some(5), "each was written once");
+}
+
+#[tokio::test]
 async fn the_same_reply_twice_is_obeyed_once() {
     let stage = Stage::set(StopAnsweredBy::Us).await;
     for _ in 0..3 {

@@ -74,7 +74,7 @@ fn joins(text: &Message, row: &Message, recipient: &Recipient, opt_out: Option<&
         && text.erased_at.is_none()
         && text.release_at.is_some_and(|release| release <= now + SPREAD)
         && text.useful_until >= now + LIFE
-        && gates::unwanted(text.kind(), text.phone.as_ref(), Some(recipient)).is_none()
+        && gates::unwanted(text, Some(recipient)).is_none()
         && opt_out.is_none_or(|opt_out| opt_out.blocks(&text.content, text.message_id).is_none())
 }
 

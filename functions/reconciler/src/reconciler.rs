@@ -179,8 +179,7 @@ impl Reconciler {
             Some(user) => self.recipients.get(user).await?,
             None => None,
         };
-        let unwanted = row.user_id.as_ref().and_then(|_| gates::unwanted(row.kind(), row.phone.as_ref(), recipient.as_ref()));
-        if let Some(why) = unwanted {
+        if let Some(why) = gates::unwanted(row, recipient.as_ref()) {
             return self.make(row, Change::OptedOut, detail(Some(&why))?, now).await.map(|_| None);
         }
         let row = match self.admissions.rebook(row, &self.rules, now).await? {

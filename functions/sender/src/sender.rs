@@ -4,6 +4,7 @@ use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use sms::{
     content::Content,
+    gates,
     kind::{Class, Kind, Lane},
     lambda::{TryLater, backoff, jitter, unreadable},
     message::{Change, Message, Status},
@@ -99,7 +100,7 @@ impl Sender {
         }
     }
 
-    /// What held when the row was written may hold no more: the person may have opted out, the moment may be past.
+    /// What held when the row was written may hold no more: the person may have opted out or switched it off, the moment may be past.
     async fn look_again(&self, message: &Message, company: &Company, now: Timestamp) -> anyhow::Result<Look> {
         if message.erased_at.is_some() {
             return Ok(Look::Erased);
@@ -108,10 +109,13 @@ impl Sender {
         let country = message.country.context("a pending message without a country")?;
         let Person { recipient, opt_out } = company.person(message, &phone, (&self.recipients, &self.opt_outs), now).await?;
         // A text that was decided while its person was being erased is found by nobody but us.
-        if recipient.is_some_and(|recipient| recipient.was_erased_since(message.created_at)) {
+        if recipient.as_ref().is_some_and(|recipient| recipient.was_erased_since(message.created_at)) {
             return Ok(Look::Erased);
         }
         if let Some(why) = opt_out.and_then(|opt_out| opt_out.blocks(&message.content, message.message_id)) {
+            return Ok(Look::OptedOut(why));
+        }
+        if let Some(why) = gates::unwanted(message, recipient.as_ref()) {
             return Ok(Look::OptedOut(why));
         }
         if message.is_lapsed(now) {

@@ -9,7 +9,7 @@ use serde_json::json;
 use simulator::{Faults, Running};
 use sms::{
     consent::Method,
-    content::{BattleInvitation, Content, OptOutConfirmation, PhoneVerification, StreakAlert},
+    content::{Alert, BattleInvitation, Content, OptOutConfirmation, PhoneVerification, SecurityAlert, StreakAlert},
     event::UserId,
     kind::{Class, Kind},
     lambda::TryLater,
@@ -19,7 +19,7 @@ use sms::{
     opt_out::OptOut,
     provider::Provider,
     queues::OptOutOrders,
-    recipient::Recipient,
+    recipient::{Categories, Consent, Recipient},
     secrets::{RotatingSecret, Secret},
     stores::{Admissions, Messages, Notes, OptOuts, Recipients, Verifications},
     text::House,
@@ -122,6 +122,20 @@ fn streak() -> Content {
     Content::StreakAlert(StreakAlert { streak_count: 7, action_link: "https://allthrive.ai/s".into() })
 }
 
+/// Somebody who proved `number` and wants everything.
+fn consenting(name: &str, number: &str, at: Timestamp) -> Recipient {
+    let phone = number.parse::<sms::phone::PhoneNumber>().expect("phone");
+    let consent = Consent { given_at: at, method: Method::SettingsPage, ip: None, disclosure_version: None, phone: phone.clone(), revoked_at: None };
+    Recipient {
+        phone: Some(phone),
+        phone_verified_at: Some(at),
+        sms_enabled: true,
+        categories: Categories::ALL_ON,
+        consent: Some(consent),
+        ..Recipient::new(UserId::try_from(name.to_owned()).expect("user"))
+    }
+}
+
 fn out(everything: bool, confirmation: Option<Uuid>) -> OptOut {
     OptOut {
         phone: PHONE.parse().expect("phone"),
@@ -131,7 +145,9 @@ fn out(everything: bool, confirmation: Option<Uuid>) -> OptOut {
         method: Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        started_at: None,
         updated_at: Timestamp::now(),
+        revision: None,
     }
 }
 
@@ -184,6 +200,43 @@ async fn an_opt_out_that_came_while_the_text_waited_is_obeyed() {
     let row = stage.row(id).await;
     assert_eq!((row.status, stage.texts(PHONE)), (Status::Suppressed, 0));
     assert!(row.delivery_detail.is_some_and(|why| why.starts_with("opted out of everything")));
+}
+
+#[tokio::test]
+async fn what_was_switched_off_while_the_text_waited_is_not_sent() {
+    type Happens = fn(&mut Recipient);
+    let stage = Stage::set().await;
+    stage.simulator.simulator.set_faults(Faults { parts_per_second: None, ..Faults::default() });
+    let now = Timestamp::now();
+    let alert = || Content::SecurityAlert(SecurityAlert { alert: Alert::NewLogin, detail: "Firefox".into(), link: "https://allthrive.ai/s".into() });
+    let off = |recipient: &mut Recipient| recipient.sms_enabled = false;
+    let without_invitations = |recipient: &mut Recipient| recipient.categories.battle_invitations = false;
+    let revoked = |recipient: &mut Recipient| recipient.consent.iter_mut().for_each(|consent| consent.revoked_at = Some(Timestamp::now()));
+    let moved = |recipient: &mut Recipient| recipient.phone = "+12025550199".parse().ok();
+    let table: [(Happens, Content, Option<&str>); 8] = [
+        (|_| {}, invitation(), None),
+        (off, invitation(), Some("texts were switched off while it waited")),
+        (without_invitations, invitation(), Some("battle_invitations was switched off while it waited")),
+        (without_invitations, streak(), None),
+        (revoked, invitation(), Some("consent was revoked while it waited")),
+        (revoked, alert(), Some("consent was revoked while it waited")),
+        (moved, alert(), Some("the number is not theirs any more")),
+        (off, alert(), None),
+    ];
+    for (n, (happens, content, why)) in (1..).zip(table) {
+        // Of the same number more than a text a second is refused.
+        let number = format!("+1202555010{n}");
+        let mut ada = consenting("ada", &number, now);
+        happens(&mut ada);
+        stage.sender.recipients.put(&ada).await.expect("put");
+        let until = sms::message::useful_until(&content, now);
+        let message = Message::new(Uuid::from_u128(n), content, until, now).to(number.parse().ok());
+        let id = stage.write(Message { user_id: Some(ada.user_id), ..message }).await;
+        stage.send(id).await.expect("send");
+        let row = stage.row(id).await;
+        assert_eq!((row.status, row.delivery_detail.as_deref()), (if why.is_some() { Status::Suppressed } else { Status::Sent }, why), "row {n}");
+        assert_eq!(stage.texts(&number), usize::from(why.is_none()), "row {n}");
+    }
 }
 
 #[tokio::test]
@@ -375,12 +428,12 @@ async fn a_text_of_a_person_who_was_erased_while_it_waited_is_stripped_and_not_s
     let stage = Stage::set().await;
     let now = Timestamp::now();
     let ada = Recipient::new(UserId::try_from("ada".to_owned()).expect("user"));
-    let text = |id: u128, at: Timestamp| {
-        let message = Message::new(Uuid::from_u128(id), streak(), now + SignedDuration::from_hours(1), at).to(PHONE.parse().ok());
+    let text = |id: u128, content: Content, at: Timestamp| {
+        let message = Message::new(Uuid::from_u128(id), content, now + SignedDuration::from_hours(1), at).to(PHONE.parse().ok());
         Message { user_id: Some(ada.user_id.clone()), body: Some("words".into()), ..message }
     };
-    let late = stage.write(text(1, now)).await;
-    let new = stage.write(text(2, now + SignedDuration::from_secs(1))).await;
+    let late = stage.write(text(1, streak(), now)).await;
+    let new = stage.write(text(2, Content::HelpReply {}, now + SignedDuration::from_secs(1))).await;
     let ledger = sms::consent::LedgerHead { seq: 1, hash: "h".into() };
     let erasure = sms::erasure::Erasure { at: now, kept_until: now, ledger, finished_at: None, numbers: Vec::new() };
     stage.sender.recipients.put(&ada.mark(erasure)).await.expect("put");

@@ -4,8 +4,8 @@ use anyhow::Context;
 use aws_sdk_dynamodb::{Client, error::SdkError, operation::put_item::PutItemError, types::AttributeValue};
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 
-use super::{Batch, Item, batch_get, row};
-use crate::{moment, opt_out::OptOut, phone::PhoneNumber};
+use super::{Batch, Item, attribute, batch_get, row};
+use crate::{opt_out::OptOut, phone::PhoneNumber};
 
 /// The opt-outs table.
 #[derive(Debug, Clone)]
@@ -44,18 +44,16 @@ impl OptOuts {
         Ok((rows, next))
     }
 
-    /// Writes the row, unless what is there was said later. Answers whether it was written: what a person said last is what counts, in whatever order it comes to us.
+    /// Writes the row, unless it was written since it was read as `opt_out.revision` counts it. Answers whether it was written.
     pub async fn say(&self, opt_out: &OptOut) -> anyhow::Result<bool> {
-        let said = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(to_item(opt_out)?))
-            .condition_expression("attribute_not_exists(phone) OR updated_at <= :now")
-            .expression_attribute_values(":now", AttributeValue::S(moment::text(opt_out.updated_at)))
-            .send()
-            .await;
-        match said.map_err(SdkError::into_service_error) {
+        let next = OptOut { revision: Some(opt_out.revision.unwrap_or_default() + 1), ..opt_out.clone() };
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(to_item(&next)?));
+        let put = match opt_out.revision {
+            // Not there, or written before rows were counted; nobody writes those any more.
+            None => put.condition_expression("attribute_not_exists(revision)"),
+            Some(seen) => put.condition_expression("revision = :seen").expression_attribute_values(":seen", attribute(seen)?),
+        };
+        match put.send().await.map_err(SdkError::into_service_error) {
             Ok(_) => Ok(true),
             Err(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
             Err(error) => Err(error).with_context(|| format!("PutItem on {}", self.table)),

@@ -59,9 +59,14 @@ impl Standing {
         self.wants(None) && self.off.is_empty()
     }
 
+    /// Whether consent and proof stand.
+    pub fn is_reachable(&self) -> bool {
+        self.is_proven && self.consent == Consent::Given
+    }
+
     /// Whether nothing was taken back that a text of `category` rests on.
     pub fn wants(&self, category: Option<Category>) -> bool {
-        self.is_proven && self.is_on && self.consent == Consent::Given && category.is_none_or(|category| !self.off.contains(&category))
+        self.is_reachable() && self.is_on && category.is_none_or(|category| !self.off.contains(&category))
     }
 
     pub fn doubt(&mut self, doubt: Doubt) {

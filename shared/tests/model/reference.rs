@@ -8,7 +8,7 @@ use sms::{
 
 use super::{
     acts::{Act, Answer, Doubt, Hand, Tariff},
-    cast::{HOUR, Limits, MINUTE, Moment, Money, Number, PART, Person, TextId, category},
+    cast::{HOUR, Limits, MINUTE, Moment, Money, Number, PART, Person, TextId},
     judge::{Decision, Request, Slot},
     ledger::{Ledger, Line, month},
     people::{Door, Presence, Standing},
@@ -174,7 +174,7 @@ impl Model {
     /// Why a claimed text is not sent after all.
     fn second_thought(&self, text: &Text) -> Option<Change> {
         match text.slot(self.now) {
-            _ if self.is_gone(text) || self.is_unwelcome(text) => Some(Change::OptedOut),
+            _ if self.is_gone(text) || self.is_unwelcome(text) || self.is_unwanted(text) => Some(Change::OptedOut),
             _ if text.is_useless(self.now) => Some(Change::Lapsed),
             Slot::Now => None,
             Slot::At(_) => Some(Change::Deferred),
@@ -193,8 +193,14 @@ impl Model {
         !passes && !door.lets_in(&text.categories)
     }
 
+    /// Whether the person behind it does not want it any more. An alert has no switch, and what they asked for they want.
     fn is_unwanted(&self, text: &Text) -> bool {
-        text.owner.is_none_or(|person| !self.people[person as usize].wants(category(text.kind)))
+        let Some(person) = text.owner.map(|person| &self.people[person as usize]) else { return false };
+        match text.kind {
+            Kind::PhoneVerification | Kind::OptInConfirmation | Kind::OptOutConfirmation | Kind::HelpReply => false,
+            Kind::SecurityAlert => !person.is_reachable(),
+            _ => !person.wants(None) || text.categories.iter().any(|category| !person.wants(Some(*category))),
+        }
     }
 
     fn note(&mut self, hand: Hand, answer: Answer) {

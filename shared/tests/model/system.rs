@@ -200,6 +200,9 @@ impl System {
         if opt_out.is_some_and(|opt_out| opt_out.blocks(&message.content, message.message_id).is_some()) {
             return Look::End(Change::OptedOut);
         }
+        if gates::unwanted(message, self.recipient(message)).is_some() {
+            return Look::End(Change::OptedOut);
+        }
         match self.slot(message, phone) {
             _ if message.is_lapsed(self.now) => Look::End(Change::Lapsed),
             Slot::Now | Slot::Never => Look::Send,

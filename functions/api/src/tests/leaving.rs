@@ -91,7 +91,9 @@ async fn full_life() -> Stage {
         method: Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        started_at: None,
         updated_at: at,
+        revision: None,
     };
     OptOuts::new(stage.embedded.dynamodb.clone(), "OptOutsTable".into()).say(&opt_out).await.expect("say");
     stage.later(60);

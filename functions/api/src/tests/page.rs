@@ -37,7 +37,9 @@ impl Stage {
             method: Method::SmsKeyword,
             rule: "keyword stop".into(),
             relisting_refused: None,
+            started_at: None,
             updated_at: self.now(),
+            revision: None,
         };
         OptOuts::new(self.embedded.dynamodb.clone(), "OptOutsTable".into()).say(&row).await.expect("say");
     }

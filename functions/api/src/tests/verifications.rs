@@ -210,7 +210,9 @@ async fn nothing_tells_that_a_number_is_somebodys_or_wants_no_texts() {
         method: sms::consent::Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        started_at: None,
         updated_at: stage.now(),
+        revision: None,
     };
     sms::stores::OptOuts::new(stage.embedded.dynamodb.clone(), "OptOutsTable".into()).say(&out).await.expect("say");
     let free = start(&stage, "new", "+12025550103").await;

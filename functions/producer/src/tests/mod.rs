@@ -256,7 +256,9 @@ async fn an_opt_out_stops_everything_and_a_category_only_itself() {
         method: Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        started_at: None,
         updated_at: now(),
+        revision: None,
     };
     let code = event("phone_verification", "c", "new", json!({"phone": "+12025550101"}));
     let stage = Stage::set().await.with(ada()).await;

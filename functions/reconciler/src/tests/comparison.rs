@@ -26,7 +26,9 @@ fn opted_out(n: usize, since: Option<Timestamp>) -> OptOut {
         method: Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        started_at: None,
         updated_at: since.unwrap_or_else(long_ago),
+        revision: None,
     }
 }
 

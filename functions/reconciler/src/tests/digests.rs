@@ -190,7 +190,9 @@ async fn who_said_stop_in_the_night_gets_no_digest() {
         method: Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        started_at: None,
         updated_at: night(),
+        revision: None,
     };
     for everything in [true, false] {
         let night = Night::with((0..3).map(challenge)).await;

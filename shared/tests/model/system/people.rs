@@ -30,7 +30,9 @@ impl System {
             method: Method::SmsKeyword,
             rule: "keyword stop".into(),
             relisting_refused: None,
+            started_at: None,
             updated_at: self.now,
+            revision: None,
         };
         self.opt_outs[number as usize].get_or_insert(nothing)
     }

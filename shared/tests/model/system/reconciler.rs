@@ -115,7 +115,7 @@ impl System {
 
     fn is_unwanted(&self, id: TextId) -> bool {
         let message = &self.rows[&id].message;
-        gates::unwanted(message.kind(), message.phone.as_ref(), self.recipient(message)).is_some()
+        gates::unwanted(message, self.recipient(message)).is_some()
     }
 
     /// Writes one text in place of all that wait for this morning with one whose release is due, as the store's transaction does.

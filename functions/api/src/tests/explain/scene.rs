@@ -238,6 +238,8 @@ fn stop(phone: sms::phone::PhoneNumber, categories: &[Category], now: Timestamp)
         method: sms::consent::Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        started_at: None,
         updated_at: now,
+        revision: None,
     }
 }
