@@ -1,5 +1,6 @@
 //! What the rig has for AWS: DynamoDB with the tables of the template, SQS, the provider, and two secrets.
 
+use anyhow::Context;
 use aws_config::SdkConfig;
 use axum::{
     body::{Body, Bytes},
@@ -9,6 +10,7 @@ use axum::{
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use simulator::{Faults, Running, Sink};
+use sms::phone::PhoneNumber;
 use std::sync::{Arc, PoisonError};
 use tokio::sync::{Mutex, mpsc};
 
@@ -29,6 +31,8 @@ pub struct Cloud {
     receipts: Arc<Mutex<mpsc::UnboundedReceiver<String>>>,
     replies: Arc<Mutex<mpsc::UnboundedReceiver<String>>>,
     receipts_take: Arc<std::sync::Mutex<SignedDuration>>,
+    /// The last receipts of texts, as the provider published them.
+    last_words: Arc<std::sync::Mutex<Vec<Value>>>,
     http: reqwest::Client,
     /// What DynamoDB's calls have used, while somebody wants to know.
     meter: Arc<std::sync::Mutex<Option<Units>>>,
@@ -67,6 +71,7 @@ impl Cloud {
             receipts: Arc::new(Mutex::new(receipts_come)),
             replies: Arc::new(Mutex::new(replies_come)),
             receipts_take: Arc::default(),
+            last_words: Arc::default(),
             http: reqwest::Client::builder().no_proxy().tcp_nodelay(true).build()?,
             meter: Arc::default(),
         })
@@ -160,6 +165,9 @@ impl Cloud {
         for (channel, queue, takes) in [(&self.receipts, "ReceiptsQueue", receipts_take), (&self.replies, "InboundQueue", SignedDuration::ZERO)] {
             let mut channel = channel.lock().await;
             while let Ok(message) = channel.try_recv() {
+                if queue == "ReceiptsQueue" {
+                    self.note_last_word(&message);
+                }
                 let envelope = json!({"Type": "Notification", "MessageId": uuid::Uuid::new_v4().to_string(), "TopicArn": "arn:aws:sns:us-east-1:000000000000:topic",
                     "Message": message, "Timestamp": self.clock.now().to_string()});
                 for _ in 0..if twice() { 2 } else { 1 } {
@@ -169,6 +177,25 @@ impl Cloud {
             }
         }
         delivered
+    }
+
+    fn note_last_word(&self, receipt: &str) {
+        let event = serde_json::from_str::<Value>(receipt).unwrap_or_default();
+        if event["isFinal"] == true {
+            self.last_words.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        }
+    }
+
+    /// The last receipts of texts that are on their way or have come, as the provider published them.
+    #[must_use]
+    pub fn last_words(&self) -> Vec<Value> {
+        self.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The numbers of all phones with a text on them.
+    pub async fn phones(&self) -> anyhow::Result<Vec<PhoneNumber>> {
+        let phones = self.http.get(format!("{}/phones", self.provider.url())).send().await?.error_for_status()?.json::<Vec<Value>>().await?;
+        phones.iter().map(|phone| Ok(phone["phone"].as_str().context("a phone without a number")?.parse::<PhoneNumber>()?)).collect()
     }
 }
 

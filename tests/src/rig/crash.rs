@@ -1,9 +1,10 @@
 //! Kills a function at every call it makes, and looks at what became of the texts.
 //!
-//! A scenario is lived once without harm, which shows the calls of each function. Then it is lived anew for every call: the process dies before the call leaves, when
-//! it has left, or when its answer is there. SQS brings back what nobody deleted, the reconciler comes by, and [`World::broken`] says what does not hold.
+//! A scenario is lived once without harm, which shows the calls of each function. Then it is lived anew for every call, as the n-th of its operation by its function: the
+//! process dies before the call leaves, when it has left, or when its answer is there. SQS brings back what nobody deleted, the reconciler comes by, and [`World::broken`] says what does not hold.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -15,7 +16,12 @@ use anyhow::Context;
 use futures::StreamExt;
 use jiff::{SignedDuration, civil::time, tz::TimeZone};
 use serde_json::{Value, json};
-use sms::{consent::verify, message::Status, phone::PhoneNumber};
+use sms::{
+    consent::verify,
+    message::Status,
+    phone::PhoneNumber,
+    recipient::{Consent, Recipient},
+};
 use uuid::Uuid;
 
 use super::{
@@ -23,7 +29,7 @@ use super::{
     wire::{Call, Fate, Hand},
     world::{Broken, World},
 };
-use crate::stack::Published;
+use crate::stack::{Published, user};
 
 /// What happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +66,10 @@ pub enum Scenario {
     Digest,
     /// Somebody proves a number, agrees, and gets a welcome.
     OptIn,
+    /// Somebody says STOP while an invitation waits in its lane.
+    StopInTheLane,
+    /// Somebody switches texts off while an invitation waits in its lane.
+    SwitchOffInTheLane,
     /// Somebody is erased while a text for them is under way.
     Leaving,
     /// AWS's list and ours are not the same.
@@ -68,7 +78,7 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Invitation,
         Self::Code,
         Self::Alert,
@@ -85,6 +95,8 @@ impl Scenario {
         Self::Held,
         Self::Digest,
         Self::OptIn,
+        Self::StopInTheLane,
+        Self::SwitchOffInTheLane,
         Self::Leaving,
         Self::Drift,
     ];
@@ -157,6 +169,17 @@ impl Scenario {
                 }
             }
             Self::OptIn => opt_in(world, hand, &phone).await?,
+            Self::StopInTheLane => {
+                world.publish(&sample("battle_invitation")?);
+                world.run_fed("producer", hand).await?;
+                says("STOP").await?;
+                obeyed(world, hand).await?;
+            }
+            Self::SwitchOffInTheLane => {
+                world.publish(&sample("battle_invitation")?);
+                world.run_fed("producer", hand).await?;
+                switch_off(world).await?;
+            }
             Self::Leaving => {
                 world.publish(&sample("battle_invitation")?);
                 world.run_fed("producer", hand).await?;
@@ -193,7 +216,7 @@ impl Scenario {
                 broken.unless(opted_out().await?, || "the opt-out is not kept".into());
                 let listed = world.cloud.provider.simulator.is_opted_out(phone);
                 broken.unless(self != Self::PlainStop || listed, || "AWS's list does not have the number".into());
-                let consent = world.recipients().get(&crate::stack::user("ada")).await?.and_then(|ada| ada.consent);
+                let consent = world.recipients().get(&user("ada")).await?.and_then(|ada| ada.consent);
                 broken.unless(consent.is_none_or(|consent| consent.revoked_at.is_some()), || "the consent still stands".into());
                 let event = Published::sample("battle_result", "ada")?;
                 world.publish(&event);
@@ -209,8 +232,16 @@ impl Scenario {
                 broken.unless(texts <= 3, || format!("{texts} texts for three"));
             }
             Self::OptIn => {
-                let ada = world.recipients().get(&crate::stack::user("ada")).await?.context("nobody is there")?;
+                let ada = world.recipients().get(&user("ada")).await?.context("nobody is there")?;
                 broken.unless(ada.standing_consent().is_some(), || "the yes is lost".into());
+            }
+            Self::StopInTheLane | Self::SwitchOffInTheLane => {
+                // Not even asked for: the network would stop what we did not.
+                let calls = world.cloud.provider.simulator.stats().calls;
+                broken.unless(calls == 0, || format!("{calls} texts to somebody who did not want them any more"));
+                // A sender that died left no word, and nobody knows better.
+                let over = |status| matches!(status, Status::Suppressed | Status::Unknown);
+                broken.unless(world.rows().await?.iter().all(|(row, _)| over(row.status)), || "the invitation is not suppressed".into());
             }
             Self::Leaving => {
                 let rows = world.rows().await?;
@@ -220,12 +251,34 @@ impl Scenario {
             Self::Drift => broken.unless(opted_out().await?, || "the drift was not repaired".into()),
             _ => {}
         }
-        if let Some(ada) = world.recipients().get(&crate::stack::user("ada")).await?.filter(|ada| !ada.erased) {
+        if let Some(ada) = world.recipients().get(&user("ada")).await?.filter(|ada| !ada.erased) {
             let ledger = world.ledger("ada").await?;
             broken.unless(verify(&ledger, ada.ledger.as_ref()).is_ok(), || "the consent ledger is broken".into());
         }
         Ok(())
     }
+}
+
+/// Lets inbound obey what was said, and nobody else do anything meanwhile.
+async fn obeyed(world: &World, hand: &Hand) -> anyhow::Result<()> {
+    let (_, polling) = world.feeds.iter().find(|(function, _)| *function == "inbound").context("nobody feeds inbound")?;
+    world.arrived().await?;
+    // One that dies is followed by the next, when its record can be seen again.
+    for _ in 0..polling.tries {
+        world.run_fed("inbound", hand).await?;
+        if world.cloud.sqs.all(polling.queue).is_empty() {
+            return Ok(());
+        }
+        world.cloud.clock.forward(polling.visibility)?;
+    }
+    anyhow::bail!("it is never obeyed")
+}
+
+/// Ada switches texts off: what the api makes of her row.
+async fn switch_off(world: &World) -> anyhow::Result<()> {
+    let ada = world.recipients().get(&user("ada")).await?.context("nobody is there")?;
+    let consent = ada.consent.clone().map(|consent| Consent { revoked_at: Some(world.now()), ..consent });
+    world.recipients().put(&Recipient { sms_enabled: false, consent, ..ada }).await
 }
 
 /// Somebody proves a number and says yes, asking again whenever nobody answers.
@@ -319,17 +372,17 @@ pub struct Cell {
     pub scenario: Scenario,
     /// Who is killed.
     pub function: &'static str,
-    /// At which of its calls, from 1.
-    pub nth: usize,
-    /// Which call that is, such as `DynamoDB.UpdateItem`.
+    /// At which call, such as `DynamoDB.UpdateItem`.
     pub call: String,
+    /// At which of those that it makes, from 1.
+    pub nth: usize,
     /// When.
     pub kill: Kill,
     /// Texts that AWS took.
     pub sent: u64,
     /// What the rows say in the end, such as `delivered, merged ×3`.
     pub statuses: String,
-    /// Whether the call was reached.
+    /// Whether the call was made, so that it died.
     pub struck: bool,
     /// What does not hold.
     pub broken: Vec<String>,
@@ -339,6 +392,7 @@ pub struct Cell {
 #[derive(Debug, Clone)]
 struct Target {
     function: &'static str,
+    call: String,
     nth: usize,
     kill: Kill,
 }
@@ -354,8 +408,9 @@ fn hand(target: Option<Target>, seen: Arc<Seen>) -> Hand {
         let mut calls = seen.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls.push((call.function, format!("{}.{}", call.service, call.operation)));
         let Some(target) = &target else { return Fate::Pass };
-        let nth = calls.iter().filter(|(function, _)| *function == target.function).count();
-        if call.function == target.function && nth == target.nth {
+        let is_meant = |(function, call): &(&'static str, String)| *function == target.function && *call == target.call;
+        let nth = calls.iter().filter(|made| is_meant(made)).count();
+        if calls.last().is_some_and(is_meant) && nth == target.nth {
             seen.struck.store(true, Ordering::Release);
             return target.kill.fate();
         }
@@ -388,13 +443,21 @@ async fn life(scenario: Scenario, target: Option<Target>) -> anyhow::Result<(Arc
         Ok(broken) => broken.0,
         Err(error) => vec![format!("{error:#}")],
     };
-    let mut statuses = std::collections::BTreeMap::<_, usize>::new();
+    let mut statuses = BTreeMap::<_, usize>::new();
     for (row, _) in world.rows().await? {
         *statuses.entry(row.status.as_str()).or_default() += 1;
     }
     let shown = |(status, times): (&str, usize)| if times == 1 { status.to_owned() } else { format!("{status} ×{times}") };
     let statuses = statuses.into_iter().map(shown).collect::<Vec<_>>().join(", ");
     Ok((seen, world.cloud.provider.simulator.stats().accepted, statuses, broken))
+}
+
+/// Lives `scenario` until a process dies as `target` has it, and on.
+async fn death(scenario: Scenario, target: Target) -> anyhow::Result<Cell> {
+    let (seen, sent, statuses, broken) = life(scenario, Some(target.clone())).await?;
+    let struck = seen.struck.load(Ordering::Acquire);
+    let Target { function, call, nth, kill } = target;
+    Ok(Cell { scenario, function, call, nth, kill, sent, statuses, struck, broken })
 }
 
 /// Lives `scenarios`, unharmed and then with a death at every call, or every `step`th of them all; tells `report` about each.
@@ -405,19 +468,20 @@ pub async fn crash(scenarios: &[Scenario], step: usize, side_by_side: usize, mut
         anyhow::ensure!(broken.is_empty(), "{} does not hold even unharmed: {broken:?}", scenario.name());
         let calls = std::mem::take(&mut *seen.calls.lock().unwrap_or_else(PoisonError::into_inner));
         for function in super::world::FUNCTIONS {
-            let own = calls.iter().filter(|(name, _)| *name == function).map(|(_, call)| call.clone());
-            for (n, call) in own.enumerate() {
+            let mut made = BTreeMap::<&String, usize>::new();
+            for (_, call) in calls.iter().filter(|(name, _)| *name == function) {
+                let nth = made.entry(call).or_default();
+                *nth += 1;
                 // Nobody answers the function's own answer.
                 let kills = if call == "Lambda.Answer" { &Kill::ALL[..1] } else { &Kill::ALL[..] };
-                targets.extend(kills.iter().map(|kill| (*scenario, call.clone(), Target { function, nth: n + 1, kill: *kill })));
+                targets.extend(kills.iter().map(|kill| (*scenario, Target { function, call: call.clone(), nth: *nth, kill: *kill })));
             }
         }
     }
-    let cells = futures::stream::iter(targets.into_iter().step_by(step)).map(async |(scenario, call, target)| {
-        let (seen, sent, statuses, broken) = life(scenario, Some(target.clone())).await?;
-        let struck = seen.struck.load(Ordering::Acquire);
-        let Target { function, nth, kill } = target;
-        Ok::<_, anyhow::Error>(Cell { scenario, function, nth, call, kill, sent, statuses, struck, broken })
+    let cells = futures::stream::iter(targets.into_iter().step_by(step)).map(async |(scenario, target)| {
+        let cell = death(scenario, target.clone()).await?;
+        // A life that went another way, and never made the call, shows nothing of it: it is lived once more.
+        if cell.struck || !cell.broken.is_empty() { Ok(cell) } else { death(scenario, target).await }
     });
     let mut cells = cells.buffered(side_by_side);
     while let Some(cell) = cells.next().await {

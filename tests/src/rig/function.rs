@@ -19,10 +19,11 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use simulator::line::Exchange;
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncRead, AsyncReadExt},
     net::TcpListener,
     process::{Child, Command},
     sync::{Mutex as AsyncMutex, mpsc, watch},
+    task::JoinHandle,
 };
 
 use super::{
@@ -38,11 +39,19 @@ pub struct Function {
     events: mpsc::UnboundedSender<Value>,
     answers: mpsc::UnboundedReceiver<Result<Value, String>>,
     wire: Wire,
-    log: Arc<Mutex<String>>,
+    /// On standard output, and on standard error: Lambda keeps both in its log.
+    said: [Option<Said>; 2],
     time_out: Duration,
     started: Instant,
     moments: watch::Receiver<Moments>,
     _servers: [Server; 2],
+}
+
+/// What a process says on a stream.
+struct Said {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    /// Done when the stream has ended.
+    listener: JoinHandle<()>,
 }
 
 /// When a process asked for its first event; and when it was given its last one, and answered.
@@ -121,21 +130,12 @@ impl Function {
             .envs([("AWS_ENDPOINT_URL", format!("http://{aws}"))])
             .envs([("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("the {name} does not start: is it built?"))?;
-        let log = Arc::new(Mutex::new(String::new()));
-        if let Some(mut stdout) = child.stdout.take() {
-            let kept = log.clone();
-            tokio::spawn(async move {
-                let mut some = vec![0; 64 * 1024];
-                while let Ok(count @ 1..) = stdout.read(&mut some).await {
-                    kept.lock().unwrap_or_else(PoisonError::into_inner).push_str(&String::from_utf8_lossy(&some[..count]));
-                }
-            });
-        }
-        Ok(Self { child, events, answers, wire, log, time_out, started, moments: moments_come, _servers: [server, calls] })
+        let said = [child.stdout.take().map(Said::on), child.stderr.take().map(Said::on)];
+        Ok(Self { child, events, answers, wire, said, time_out, started, moments: moments_come, _servers: [server, calls] })
     }
 
     /// Its process id, while it lives.
@@ -182,10 +182,40 @@ impl Function {
         Ok(outcome)
     }
 
-    /// What it said on standard output.
+    /// What it has said until now.
     #[must_use]
     pub fn log(&self) -> String {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.said.iter().flatten().map(Said::text).collect()
+    }
+
+    /// Ends its process; answers with all that it said.
+    pub async fn end(mut self) -> anyhow::Result<String> {
+        if self.process().is_some() {
+            self.child.kill().await?;
+        }
+        for said in self.said.iter_mut().flatten() {
+            (&mut said.listener).await?;
+        }
+        Ok(self.log())
+    }
+}
+
+impl Said {
+    /// Listens to `stream`.
+    fn on(mut stream: impl AsyncRead + Unpin + Send + 'static) -> Self {
+        let bytes = Arc::<Mutex<Vec<u8>>>::default();
+        let kept = bytes.clone();
+        let listener = tokio::spawn(async move {
+            let mut some = vec![0; 64 * 1024];
+            while let Ok(count @ 1..) = stream.read(&mut some).await {
+                kept.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&some[..count]);
+            }
+        });
+        Self { bytes, listener }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 }
 
@@ -220,16 +250,16 @@ async fn next(State(runtime): State<Runtime>) -> ([(HeaderName, String); 3], Jso
 
 /// The runtime gives its answer no content type.
 async fn succeeded(State(runtime): State<Runtime>, body: Bytes) -> StatusCode {
-    answered(&runtime, serde_json::from_slice(&body).map_err(|error| error.to_string()))
+    answered(&runtime, serde_json::from_slice(&body).map_err(|error| error.to_string())).await
 }
 
 async fn failed(State(runtime): State<Runtime>, body: Bytes) -> StatusCode {
-    answered(&runtime, Err(String::from_utf8_lossy(&body).into_owned()))
+    answered(&runtime, Err(String::from_utf8_lossy(&body).into_owned())).await
 }
 
-fn answered(runtime: &Runtime, answer: Result<Value, String>) -> StatusCode {
+async fn answered(runtime: &Runtime, answer: Result<Value, String>) -> StatusCode {
     runtime.moments.send_modify(|moments| moments.answered = Some(Instant::now()));
-    if runtime.wire.hears_answer() {
+    if runtime.wire.hears_answer().await {
         drop(runtime.answers.send(answer));
     }
     StatusCode::ACCEPTED

@@ -5,9 +5,10 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::Context;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp, civil::time, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sms::{kind::Lane, message::Status, recipient::Recipient};
 
 use super::{
     sqs::DEAD,
@@ -76,14 +77,48 @@ pub fn all() -> anyhow::Result<Vec<(String, Sample)>> {
     Ok(samples)
 }
 
-/// Lives until everything that a version writes is there at once: a text in every status, a record of every shape in every queue.
+/// What a world has to be told in which a sample is lived: texts are held at night.
+pub const SETTINGS: [(&str, &str); 1] = [("QUIET_HOURS", "on")];
+
+/// Lives, in a world with [`SETTINGS`], until everything that a version writes is there at once: a text in every status, something in every table, a record of every shape in every queue.
 pub async fn live(world: &World) -> anyhow::Result<()> {
     let gentle: Hand = std::sync::Arc::new(|_: &Call<'_>| Fate::Pass);
     world.compared().await?;
-    for n in 0..8 {
+    nights(world, &gentle).await?;
+    for n in 0..10 {
         world.person(&format!("u{n}"), &phone(n)).await?;
     }
-    // Sent, delivered, undelivered, refused, unanswered, suppressed.
+    ends(world, &gentle).await?;
+    deaths(world, &gentle).await?;
+    waits(world, &gentle).await?;
+    is_complete(world).await
+}
+
+/// Merged and held: it is noon, then evening, in New York, and elsewhere it is night.
+async fn nights(world: &World, gentle: &Hand) -> anyhow::Result<()> {
+    let now = world.now().to_zoned(TimeZone::get("America/New_York")?);
+    let noon = now.date().to_datetime(time(12, 0, 0, 0)).to_zoned(now.time_zone().clone())?;
+    let noon = if noon < now { noon.tomorrow()? } else { noon };
+    world.cloud.clock.forward(SignedDuration::from_secs(noon.timestamp().duration_since(world.now()).as_secs()))?;
+    for (id, n, time_zone) in [("early", 20, "Asia/Tokyo"), ("late", 21, "Europe/London")] {
+        let person = world.person(id, &phone(n)).await?;
+        world.recipients().put(&Recipient { time_zone: Some(time_zone.into()), ..person }).await?;
+    }
+    for kind in ["battle_invitation", "battle_result", "achievement_unlock"] {
+        world.publish(&Published::sample(kind, "early")?);
+    }
+    world.pump(gentle).await?;
+    let morning = world.due().await?.into_iter().min().context("nothing waits for the morning")?;
+    world.cloud.clock.forward(SignedDuration::from_secs(morning.duration_since(world.now()).as_secs() + 1))?;
+    world.run("reconciler", gentle, json!({})).await?;
+    // What is released waits in its lane for up to a minute.
+    world.cloud.clock.forward(SignedDuration::from_secs(60))?;
+    world.publish(&Published::sample("battle_invitation", "late")?);
+    world.pump(gentle).await
+}
+
+/// Delivered, undelivered, failed, suppressed, expired.
+async fn ends(world: &World, gentle: &Hand) -> anyhow::Result<()> {
     for user in ["u0", "nobody"] {
         world.publish(&Published::sample("battle_result", user)?);
     }
@@ -92,21 +127,39 @@ pub async fn live(world: &World) -> anyhow::Result<()> {
         world.publish(&Published::sample("streak_alert", user)?);
     }
     world.publish(&Published::sample("phone_verification", "u1")?.with("phone", phone(1)));
-    world.pump(&gentle).await?;
-    // A sender that dies with the text in its hands.
+    let mut over = Published::sample("direct_message", "u1")?;
+    over.event["expirytime"] = sms::moment::text(world.now() - SignedDuration::from_hours(1)).into();
+    world.publish(&over);
+    world.pump(gentle).await
+}
+
+/// In doubt, and claimed in either lane by a sender that died with the text in its hands.
+async fn deaths(world: &World, gentle: &Hand) -> anyhow::Result<()> {
+    let provider = |fate: Fate| -> Hand {
+        std::sync::Arc::new(move |call: &Call<'_>| if call.service == "PinpointSMSVoiceV2" { fate.clone() } else { Fate::Pass })
+    };
+    world.publish(&Published::sample("streak_alert", "u0")?);
+    world.run_fed("producer", gentle).await?;
+    world.run_fed("sender", &provider(Fate::Refused("InternalServerException"))).await?;
     world.publish(&Published::sample("security_alert", "u2")?);
-    world.run_fed("producer", &gentle).await?;
-    let dies: Hand = std::sync::Arc::new(|call: &Call<'_>| if call.service == "PinpointSMSVoiceV2" { Fate::DiesBefore } else { Fate::Pass });
-    world.run_fed("sender", &dies).await?;
-    // Texts in their lanes, receipts and replies on their way, orders, events that nobody has read.
+    world.publish(&Published::sample("streak_alert", "u8")?);
+    world.run_fed("producer", gentle).await?;
+    world.run_fed("sender", &provider(Fate::DiesBefore)).await
+}
+
+/// A reply that was obeyed; then texts in their lanes, receipts and replies on their way, orders, events that nobody has read.
+async fn waits(world: &World, gentle: &Hand) -> anyhow::Result<()> {
+    world.cloud.provider.simulator.person_texts(&phone(9).parse()?, "HELP").await?;
+    world.arrived().await?;
+    world.run_fed("inbound", gentle).await?;
     world.publish(&Published::sample("direct_message", "u3")?);
-    world.run_fed("producer", &gentle).await?;
-    world.run_fed("sender", &gentle).await?;
+    world.run_fed("producer", gentle).await?;
+    world.run_fed("sender", gentle).await?;
     for kind in ["battle_invitation", "achievement_unlock", "security_alert"] {
         world.publish(&Published::sample(kind, "u4")?);
     }
     world.publish(&Published::sample("phone_verification", "u5")?.with("phone", phone(5)));
-    world.run_fed("producer", &gentle).await?;
+    world.run_fed("producer", gentle).await?;
     for (n, words) in [(6, "HELP"), (7, "Please stop texting me")] {
         world.cloud.provider.simulator.person_texts(&phone(n).parse()?, words).await?;
     }
@@ -121,6 +174,26 @@ pub async fn live(world: &World) -> anyhow::Result<()> {
     ];
     for order in orders {
         world.cloud.sqs.put("InboundQueue", &order.to_string(), Value::Null, world.now());
+    }
+    Ok(())
+}
+
+/// Nothing is missing of what [`live`] is for.
+async fn is_complete(world: &World) -> anyhow::Result<()> {
+    let rows = world.rows().await?.into_iter().map(|(row, _)| row).collect::<Vec<_>>();
+    for status in Status::ALL {
+        anyhow::ensure!(rows.iter().any(|row| row.status == status), "no text is {}", status.as_str());
+    }
+    for lane in [Lane::Urgent, Lane::Bulk] {
+        let is_claimed = rows.iter().any(|row| row.status == Status::Sending && row.lane == lane);
+        anyhow::ensure!(is_claimed, "no sender has a text of the {lane:?} lane");
+    }
+    let sample = Sample::of(world)?;
+    for (table, items) in &sample.tables {
+        anyhow::ensure!(!items.is_empty(), "nothing is in {table}");
+    }
+    for (queue, bodies) in sample.queues.iter().filter(|(queue, _)| *queue != DEAD) {
+        anyhow::ensure!(!bodies.is_empty(), "nothing is in {queue}");
     }
     Ok(())
 }

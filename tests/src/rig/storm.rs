@@ -4,7 +4,7 @@
 //! is up to the machine.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash, Hasher},
     path::Path,
     sync::{
@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use simulator::Faults;
 use sms::{
-    kind::Kind,
+    gates::Gate,
     message::{Message, Status},
     phone::PhoneNumber,
 };
@@ -28,15 +28,18 @@ use super::{
     function::{Function, Outcome},
     sqs::{DEAD, Polling},
     wire::{Call, Fate, Hand},
-    world::{Broken, World},
+    words::{WORDS, Words},
+    world::{Broken, PRICE, World},
 };
-use crate::stack::Published;
+use crate::stack::{Published, refused_by};
 
-/// What is different from the template's defaults: money for six texts in ten, answers of our own to STOP, and a breaker of codes that is about other things.
-const SETTINGS: [(&str, &str); 2] = [("STOP_ANSWERED_BY", "us"), ("CODES_PER_HOUR", "1000000")];
+/// What is different from the template's defaults: money for six texts in ten, answers of our own to STOP, a breaker of codes that is about other things, and caps that
+/// refuse one text in ten where everybody is wished four.
+const SETTINGS: [(&str, &str); 5] =
+    [("STOP_ANSWERED_BY", "us"), ("CODES_PER_HOUR", "1000000"), ("DAILY_CAP", "3"), ("HOURLY_CAP", "4"), ("HOURLY_CAP_SAME", "2")];
 
-/// What a text costs by the template's price list, in micro-USD.
-const PRICE: usize = 8830;
+/// In a storm of so many messages everything happens that can.
+const BIG: usize = 10_000;
 
 /// Events in a wave. After each a minute passes.
 const WAVE: usize = 500;
@@ -47,8 +50,14 @@ const SIDE_BY_SIDE: usize = 4;
 /// How long receipts are on their way: longer than the reconciler waits for one before it sends a text in doubt again, so that no receipt hides a second text.
 const RECEIPTS_TAKE: SignedDuration = SignedDuration::from_secs(150);
 
-/// How long a function may take.
-const TIME_OUT: Duration = Duration::from_secs(20);
+/// How long a function may take that is fed with records: more than two of the longest calls that it makes. Each that runs out of it takes that long.
+const TIME_OUT: Duration = Duration::from_secs(12);
+
+/// How long the reconciler may take: it begins nothing in its last ten seconds.
+const RECONCILERS_TIME_OUT: Duration = Duration::from_secs(20);
+
+/// An answer that is late by this comes when nobody waits any more.
+const TOO_LATE: Duration = Duration::from_secs(30);
 
 /// The faults, with how often each strikes, in 10,000 calls.
 const DATABASE: &[(&str, u64, Fate)] = &[
@@ -75,10 +84,12 @@ const PROVIDER: &[(&str, u64, Fate)] = &[
     ("answers of AWS SMS lost", 150, Fate::Unanswered),
     ("late answers", 50, Fate::Late(Duration::from_millis(40))),
     ("deaths during a call", 50, Fate::DiesDuring),
-    ("functions out of time", 1, Fate::Late(Duration::from_secs(25))),
 ];
-/// The function's own answer is lost: Lambda hears nothing, and the batch comes again.
-const ANSWERS: &[(&str, u64, Fate)] = &[("batches done and not deleted", 100, Fate::DiesBefore)];
+/// The function's own answer is lost, or does not come in time: Lambda hears nothing, ends the process, and the batch comes again.
+const ANSWERS: &[(&str, u64, Fate)] = &[("batches done and not deleted", 100, Fate::DiesBefore), ("functions out of time", 25, Fate::Late(TOO_LATE))];
+/// SQS delivers at least once, and that is not once.
+const AGAIN: &str = "records delivered again";
+const STRETCH: &str = "tables throttled for a while";
 /// A stretch of so many calls, in which a table is throttled, comes once in so many.
 const THROTTLED_STRETCH: u64 = 60;
 const ONE_STRETCH_IN: u64 = 60;
@@ -125,6 +136,12 @@ struct Schedule {
     calm: AtomicUsize,
 }
 
+/// The names of all faults that there are.
+fn faults() -> BTreeSet<&'static str> {
+    let named = [DATABASE, QUEUES, PROVIDER, ANSWERS].into_iter().flatten().map(|(name, _, _)| *name);
+    named.chain([STRETCH, AGAIN]).collect()
+}
+
 /// A number that follows from the seed and `what` alone.
 fn drawn(seed: u64, what: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -154,7 +171,7 @@ impl Schedule {
         };
         let stretch = (call.function, &operation, nth / THROTTLED_STRETCH);
         if call.service == "DynamoDB" && drawn(self.seed, stretch) % ONE_STRETCH_IN == 0 && drawn(self.seed, (stretch, nth)) % 2 == 0 {
-            return self.strikes("tables throttled for a while", Fate::Refused("ThrottlingException"));
+            return self.strikes(STRETCH, Fate::Refused("ThrottlingException"));
         }
         let mut at = drawn(self.seed, (call.function, &operation, nth)) % 10_000;
         for (name, rate, fate) in faults {
@@ -178,8 +195,8 @@ struct Storm {
     schedule: Arc<Schedule>,
     hand: Hand,
     idle: Mutex<BTreeMap<&'static str, Vec<Function>>>,
-    /// When the word of a phone was obeyed: the record of its STOP is gone.
-    obeyed: Mutex<BTreeMap<String, Timestamp>>,
+    /// What people said.
+    words: Words,
     again: AtomicU64,
 }
 
@@ -208,11 +225,10 @@ impl Storm {
             let outcome = self.invoke(function, json!({"Records": records})).await?;
             self.world.conclude(polling, &records, &outcome);
             self.note_obeyed(polling, &records);
-            // At least once is not once.
             let nth = self.again.fetch_add(1, Ordering::Relaxed);
             if drawn(self.schedule.seed, ("again", nth)).is_multiple_of(30) && self.schedule.calm.load(Ordering::Acquire) == 0 {
                 for record in &records {
-                    self.schedule.strikes("records delivered again", Fate::Pass);
+                    self.schedule.strikes(AGAIN, Fate::Pass);
                     self.world.cloud.sqs.put(polling.queue, record["body"].as_str().unwrap_or_default(), Value::Null, self.world.now());
                 }
             }
@@ -227,22 +243,21 @@ impl Storm {
         for record in records.iter().filter(|record| left.iter().all(|message| record["messageId"] != message.id)) {
             let envelope = serde_json::from_str::<Value>(record["body"].as_str().unwrap_or_default()).unwrap_or_default();
             let said = serde_json::from_str::<Value>(envelope["Message"].as_str().unwrap_or_default()).unwrap_or_default();
-            if said["messageBody"] == "STOP" {
-                let phone = said["originationNumber"].as_str().unwrap_or_default().to_owned();
-                self.obeyed.lock().unwrap_or_else(PoisonError::into_inner).entry(phone).or_insert(self.world.now());
-            }
+            self.words.obeyed(said["inboundMessageId"].as_str().unwrap_or_default(), self.world.now());
         }
     }
 
     async fn invoke(&self, function: &'static str, event: Value) -> anyhow::Result<Outcome> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).entry(function).or_default().pop();
-        let mut process = match idle {
-            Some(process) => process,
-            None => self.world.start(function, self.hand.clone(), TIME_OUT).await?,
+        let mut process = if let Some(process) = idle {
+            process
+        } else {
+            let time_out = if function == "reconciler" { RECONCILERS_TIME_OUT } else { TIME_OUT };
+            self.world.start(function, self.hand.clone(), time_out).await?
         };
         let outcome = self.world.invoke(function, &mut process, event).await?;
         if matches!(outcome, Outcome::Died) {
-            self.world.heard(&process.log());
+            self.world.heard(&process.end().await?);
         } else {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).entry(function).or_default().push(process);
         }
@@ -304,10 +319,12 @@ pub async fn storm(folder: &Path, seed: u64, messages: usize, tell: impl Fn(&Pro
     let schedule = Arc::new(Schedule { seed, calls: Mutex::default(), struck: Mutex::default(), made: AtomicU64::new(0), calm: AtomicUsize::new(0) });
     let told = schedule.clone();
     let hand: Hand = Arc::new(move |call: &Call<'_>| told.fate(call));
-    let storm = Storm { world, schedule, hand, idle: Mutex::default(), obeyed: Mutex::default(), again: AtomicU64::new(0) };
+    let storm = Storm { world, schedule, hand, idle: Mutex::default(), words: Words::default(), again: AtomicU64::new(0) };
     let began = storm.world.now();
 
     let people = u64::try_from(messages / 4)?.clamp(20, 4000);
+    // Few of them say anything, and those say several things.
+    let talkers = (people / 25).max(3);
     for n in 0..people {
         let person = storm.world.person(&format!("u{n}"), &phone_of(n)).await?;
         if n % 20 == 0 {
@@ -335,9 +352,10 @@ pub async fn storm(folder: &Path, seed: u64, messages: usize, tell: impl Fn(&Pro
         if drawn(seed, ("twice", n)) % 25 == 0 {
             storm.world.publish(&event);
         }
-        if drawn(seed, ("says", n)) % 100 == 0 {
-            let words = ["STOP", "STOP", "HELP", "thanks", "please no more texts"][usize::try_from(drawn(seed, ("words", n)) % 5)?];
-            storm.world.cloud.provider.simulator.person_texts(&phone_of(drawn(seed, ("whose", n)) % people).parse::<PhoneNumber>()?, words).await?;
+        if drawn(seed, ("says", n)) % 40 == 0 {
+            let phone = phone_of(drawn(seed, ("whose", n)) % talkers).parse::<PhoneNumber>()?;
+            let words = WORDS[usize::try_from(drawn(seed, ("words", n)))? % WORDS.len()];
+            storm.words.say(&storm.world, phone, words).await?;
         }
         if (n + 1) % WAVE == 0 || n + 1 == messages {
             storm.pump().await?;
@@ -347,23 +365,26 @@ pub async fn storm(folder: &Path, seed: u64, messages: usize, tell: impl Fn(&Pro
         }
     }
     storm.settle(messages, &tell).await?;
-    report(storm, &budget, began).await
+    report(storm, messages, &budget, began).await
 }
 
-async fn report(storm: Storm, budget: &str, began: Timestamp) -> anyhow::Result<Report> {
-    for process in storm.idle.lock().unwrap_or_else(PoisonError::into_inner).values().flatten() {
-        storm.world.heard(&process.log());
+async fn report(storm: Storm, messages: usize, budget: &str, began: Timestamp) -> anyhow::Result<Report> {
+    let processes = std::mem::take(&mut *storm.idle.lock().unwrap_or_else(PoisonError::into_inner));
+    for process in processes.into_values().flatten() {
+        storm.world.heard(&process.end().await?);
     }
-    let Broken(mut broken) = storm.world.broken().await?;
+    let mut broken = storm.world.broken().await?;
     let rows = storm.world.rows().await?.into_iter().map(|(row, _)| row).collect::<Vec<_>>();
-    let obeyed = storm.obeyed.lock().unwrap_or_else(PoisonError::into_inner);
-    broken.extend(rows.iter().filter_map(|row| texted_after_stop(row, &obeyed)));
+    let started = storm.words.hold(&storm.world, &rows, &storm.world.taken()?, &mut broken).await?;
+    let faults = storm.schedule.struck.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if messages >= BIG {
+        happened(&faults, &rows, started, &mut broken);
+    }
     let spent = rows.iter().filter_map(|row| row.settled).map(|settled| settled.0).sum::<i64>();
     let answers = rows.iter().filter(|row| row.reserved.is_none()).filter_map(|row| row.settled).map(|settled| settled.0).sum::<i64>();
     // A text in doubt that went out twice is billed twice, and answers to people are past every gate.
-    if spent - answers > budget.parse::<i64>()? {
-        broken.push(format!("{spent} of {budget} were spent"));
-    }
+    let affordable = budget.parse::<i64>()?;
+    broken.unless(spent - answers <= affordable, || format!("{spent} of {budget} were spent"));
     let mut statuses = BTreeMap::new();
     for row in &rows {
         *statuses.entry((row.kind().as_str(), row.status.as_str())).or_default() += 1;
@@ -371,20 +392,22 @@ async fn report(storm: Storm, budget: &str, began: Timestamp) -> anyhow::Result<
     Ok(Report {
         sent: storm.world.cloud.provider.simulator.stats().accepted,
         statuses,
-        faults: storm.schedule.struck.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        faults,
         calls: storm.schedule.made.load(Ordering::Relaxed),
         dead: storm.world.cloud.sqs.all(DEAD).len(),
         lasted: storm.world.now().duration_since(began),
-        broken,
+        broken: broken.0,
     })
 }
 
-/// A text that a sender took well after its phone's STOP was obeyed. One that was under way then may still arrive.
-fn texted_after_stop(row: &Message, obeyed: &BTreeMap<String, Timestamp>) -> Option<String> {
-    let at = *obeyed.get(row.phone.as_ref()?.as_e164())?;
-    let taken = row.changes.iter().filter(|entered| entered.status == Status::Sending).map(|entered| entered.at).max()?;
-    let answers = matches!(row.kind(), Kind::OptOutConfirmation | Kind::HelpReply | Kind::PhoneVerification);
-    let went = matches!(row.status, Status::Delivered | Status::Sent | Status::Undelivered);
-    let late = taken > at + SignedDuration::from_secs(30);
-    (went && late && !answers).then(|| format!("{} went to somebody who had said STOP", row.kind().as_str()))
+/// Everything happened that can, so that it was survived and not merely spared: each fault struck, each limit refused something, and somebody started again.
+fn happened(faults: &BTreeMap<&'static str, u64>, rows: &[Message], started: usize, broken: &mut Broken) {
+    for name in self::faults() {
+        broken.unless(faults.contains_key(name), || format!("there were no {name}"));
+    }
+    for gate in [Gate::UserDailyCap, Gate::CarrierHourlyCap, Gate::Budget] {
+        let refused = rows.iter().any(|row| row.status == Status::Suppressed && refused_by(row) == Some(gate));
+        broken.unless(refused, || format!("{gate:?} refused nothing"));
+    }
+    broken.unless(started > 0, || "nobody who had stopped everything started again".into());
 }

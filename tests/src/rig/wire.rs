@@ -91,10 +91,12 @@ impl Wire {
         self.died.notified().await;
     }
 
-    /// What is to become of the function's answer; `false` if nobody may hear it.
-    #[must_use]
-    pub fn hears_answer(&self) -> bool {
+    /// Waits for what is to become of the function's answer; `false` if nobody may hear it.
+    pub async fn hears_answer(&self) -> bool {
         let fate = (self.hand)(&Call { function: self.function, service: "Lambda", operation: "Answer" });
+        if let Fate::Late(by) = fate {
+            tokio::time::sleep(by).await;
+        }
         if self.is_doomed() || matches!(fate, Fate::DiesBefore | Fate::DiesDuring | Fate::DiesAfter) {
             self.die();
         }
