@@ -74,7 +74,7 @@ bench-lanes: ## how long codes take while 2,000 bulk texts wait at three parts a
 	$(call tools_for,rust cloud sam)
 	@SEED_PEOPLE=2000 PARTS_PER_SECOND=3 $(cloud) local/stack.py test -- $(cloud) bench/lanes.py
 
-bench: ## measure the release binaries against the Python baseline (QUICK=1; SENDER=another binary in the sender's place)
+bench: ## measure the release binaries against the Python baseline, and the lanes of the local stack (QUICK=1; SENDER=another binary in the sender's place)
 	$(call tools_for,rust cloud sam bench report)
 	@$(cloud) bench/run.py $(if $(filter-out 0,$(QUICK)),--quick) $(if $(SENDER),--sender="$(SENDER)")
 

@@ -3,7 +3,7 @@
 Runs against the stack that STACK_FILE describes (`make bench-lanes` starts one of its own at PARTS_PER_SECOND=3) and
 prints the distribution of the time from publishing to the call of the provider, which the simulator's phones show at
 once, what bulk kept of the rate, and how many calls AWS throttled. It fails if that is worse than the limits below, or
-if a code, or a text by itself, does not arrive, once.
+if a code, or a text by itself, does not arrive, once; with --output it writes all of that down instead.
 """
 
 import argparse
@@ -39,18 +39,20 @@ def main():
     stack = json.loads(Path(os.environ["STACK_FILE"]).read_text())
     console, queue = stack["console"], stack["outputs"]["EventsQueueUrl"]
     sqs = boto3.client("sqs")
-    faults(console, arguments.parts_per_second)
+    let_through(console, arguments.parts_per_second)
 
-    alone = {"urgent": [], "bulk": []}
+    alone = {"urgent": {}, "bulk": {}}
     print(f"publishing {ALONE} codes and {ALONE} invitations, one after the other", flush=True)
     for n in range(1, ALONE + 1):
         # Of the last people: the first are invited below, too.
         guest = arguments.bulk + 1 - n
         code_phone = f"+1{AREA_CODES[-n]}5550{n:03}"
         for lane, phone, one in ("urgent", code_phone, code(f"alone-{n}", code_phone)), ("bulk", f"+1312556{guest:04}", invitation(guest)):
-            at = time.time()
+            alone[lane][phone] = time.time()
             publish(sqs, queue, [one])
-            alone[lane] += [came - at for came in wait_for_text(console, phone)]
+            wait_for_text(console, phone)
+    # Not at once, but when all others have come: a second text would have come by then.
+    alone = {lane: [took(published, texts(console, phone)) for phone, published in phones.items()] for lane, phones in alone.items()}
 
     print(f"publishing {arguments.bulk} invitations", flush=True)
     bulk = [invitation(n) for n in range(1, arguments.bulk + 1)]
@@ -72,21 +74,14 @@ def main():
     time.sleep(max(began + arguments.seconds - time.time(), 0))
     stats = request("GET", f"{console}/stats")
     ended = time.time()
-    arrived = {phone: wait_for_text(console, phone) for phone in published}
-    took = sorted(at[0] - published[phone] for phone, at in arrived.items() if at)
-    measured = Measured(arguments, stats, took, ended - began, sum(at[0] <= ended for at in arrived.values() if at), alone)
-    table = measured.table()
-    print(f"\n{table}", flush=True)
-    if arguments.report:
-        arguments.report.parent.mkdir(parents=True, exist_ok=True)
-        arguments.report.write_text(f"{table}\n")
-    worse = measured.faults()
-    wrong = [len(at) for at in arrived.values() if len(at) != 1]
-    if wrong:
-        worse.append(f"{len(wrong)} phones did not get exactly one code: {sorted(set(wrong))} texts")
-    worse += [f"{len(times)} texts came of {ALONE} by themselves in the {lane} lane" for lane, times in alone.items() if len(times) != ALONE]
-    if worse:
-        sys.exit("\n".join(worse))
+    codes = [took(at, wait_for_text(console, phone)) for phone, at in published.items()]
+    in_time = sum(bool(code) and at + code[0] <= ended for at, code in zip(published.values(), codes))
+    measured = Measured(arguments, stats, ended - began, codes, in_time, alone)
+    print(f"\n{measured.table()}", flush=True)
+    if arguments.output:
+        arguments.output.write_text(json.dumps(measured.figures()))
+    elif faults := measured.faults():
+        sys.exit("\n".join(faults))
 
 
 def parse():
@@ -95,7 +90,7 @@ def parse():
     parser.add_argument("--codes", type=int, default=50, help="codes (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=60, help="over which the codes are asked for (default: %(default)s)")
     parser.add_argument("--parts-per-second", type=int, default=3, help="what the simulator lets through (default: %(default)s)")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write the table of what was measured to FILE, as Markdown")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write what was measured to FILE, as JSON, and leave it to its reader whether that is good")
     arguments = parser.parse_args()
     if arguments.bulk < ALONE:
         parser.error(f"--bulk={arguments.bulk}: {ALONE} of the invited get a text by themselves first")
@@ -148,21 +143,35 @@ def depth(sqs, url):
 def wait_for_text(console, phone):
     """When texts came to the phone; none if there was none within a minute."""
     deadline = time.monotonic() + 60
-    while True:
-        texts = request("GET", f"{console}/phones/{phone.replace('+', '%2B')}/messages")
-        at = [datetime.fromisoformat(text["at"]).timestamp() for text in texts if text["direction"] == "to_person"]
-        if at or time.monotonic() > deadline:
-            return at
+    while not (came := texts(console, phone)) and time.monotonic() < deadline:
         time.sleep(0.2)
+    return came
+
+
+def texts(console, phone):
+    """When texts came to the phone so far."""
+    shown = request("GET", f"{console}/phones/{phone.replace('+', '%2B')}/messages")
+    return [instant(text["at"]) for text in shown if text["direction"] == "to_person"]
+
+
+def instant(text):
+    """Seconds since 1970 of a time in UTC. Before Python 3.11 `fromisoformat` takes no Z, and no nine digits of a second's fraction."""
+    second, _, fraction = text.removesuffix("Z").partition(".")
+    return datetime.fromisoformat(second).replace(tzinfo=timezone.utc).timestamp() + float(f"0.{fraction or 0}")
+
+
+def took(published, came):
+    """How long after its publication each text came."""
+    return [at - published for at in came]
 
 
 class Measured:
-    """What came of a run: codes took so many seconds each, in order, and the simulator counted the calls of the time that they were asked for in."""
+    """What came of a run: of each code and of each text by itself, how many seconds its texts took; and what the simulator counted while codes were asked for."""
 
-    def __init__(self, arguments, stats, took, seconds, codes_in_time, alone):
-        self.codes = arguments.codes
-        self.took = sorted(took)
-        self.alone = {lane: sorted(times) for lane, times in alone.items()}
+    def __init__(self, arguments, stats, seconds, codes, codes_in_time, alone):
+        self.codes = codes
+        self.alone = alone
+        self.took = first(codes)
         self.calls = stats["calls"]
         self.throttled = stats["rejected"].get("ThrottlingException", 0)
         self.others = {name: count for name, count in stats["rejected"].items() if name != "ThrottlingException"}
@@ -175,6 +184,19 @@ class Measured:
         took = self.took if of is None else of
         return took[min(int(share * len(took)), len(took) - 1)] if took else float("nan")
 
+    def figures(self):
+        return {
+            "seconds": {f"one text alone in the {lane} lane": first(texts) for lane, texts in self.alone.items()} | {"a code while the bulk lane is full": self.took},
+            "codes": len(self.codes),
+            "arrived_once": once(self.codes),
+            "alone": sum(len(texts) for texts in self.alone.values()),
+            "alone_arrived_once": sum(once(texts) for texts in self.alone.values()),
+            "kept": self.kept,
+            "left": self.left,
+            "calls": self.calls,
+            "throttled": self.throttled,
+        }
+
     def percent_kept(self):
         return 100 * self.kept / self.left
 
@@ -186,10 +208,10 @@ class Measured:
             ("figure", "measured", "limit"),
             ("---", "---", "---"),
             *[
-                (f"published to provider, one text alone in the {lane} lane, p50 / p95", f"{self.at(.5, of=took):.2f} / {self.at(.95, of=took):.2f} s", "")
-                for lane, took in self.alone.items()
+                (f"published to provider, one text alone in the {lane} lane, p50 / p95", f"{self.at(.5, of=first(texts)):.2f} / {self.at(.95, of=first(texts)):.2f} s", "")
+                for lane, texts in self.alone.items()
             ],
-            ("codes that arrived", f"{len(self.took)} of {self.codes}", "all"),
+            ("codes that arrived, once", f"{once(self.codes)} of {len(self.codes)}", "all"),
             (
                 "published to provider, p50 / p95 / p99 / longest",
                 f"{self.at(.5):.2f} / {self.at(.95):.2f} / {self.at(.99):.2f} / {self.at(1):.2f} s",
@@ -203,7 +225,7 @@ class Measured:
         return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
     def faults(self):
-        """What is worse than it may be. No figure at all is as bad."""
+        """What is worse than it may be, and what did not arrive, once. No figure at all is as bad."""
         good = [
             (self.at(.95) <= MOST_SECONDS_AT_P95, f"codes took {self.at(.95):.2f} s at the 95th percentile, and may take {MOST_SECONDS_AT_P95} s"),
             (self.percent_kept() >= LEAST_PERCENT_KEPT, f"bulk kept {self.percent_kept():.1f} % of what was left of the rate, and has to keep {LEAST_PERCENT_KEPT} %"),
@@ -211,11 +233,26 @@ class Measured:
                 self.percent_throttled() < PERCENT_THROTTLED_IS_TOO_MUCH,
                 f"{self.percent_throttled():.2f} % of calls were throttled, and {PERCENT_THROTTLED_IS_TOO_MUCH} % is too much",
             ),
+            (once(self.codes) == len(self.codes), f"of {len(self.codes)} codes {once(self.codes)} arrived, once"),
+            *[
+                (once(texts) == len(texts), f"of {len(texts)} texts by themselves in the {lane} lane {once(texts)} arrived, once")
+                for lane, texts in self.alone.items()
+            ],
         ]
         return [fault for is_good, fault in good if not is_good]
 
 
-def faults(console, parts_per_second):
+def first(texts):
+    """How long those that arrived took to do so, in order."""
+    return sorted(took[0] for took in texts if took)
+
+
+def once(texts):
+    """How many arrived, and not twice."""
+    return sum(len(took) == 1 for took in texts)
+
+
+def let_through(console, parts_per_second):
     request("PUT", f"{console}/faults", {"parts_per_second": parts_per_second})
 
 

@@ -16,6 +16,7 @@ from cloud import ROOT, Fault
 
 # shared/src/event.rs derives the id of a message the same way.
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://allthrive.ai/sms/events")
+RFC_3339 = re.compile(r"(?P<second>\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(\.\d+)?(?P<offset>[Zz]|[+-]\d\d:\d\d)")
 FINAL = {"delivered", "undelivered", "failed", "suppressed", "expired", "merged"}
 
 
@@ -74,11 +75,16 @@ def moved(value, delay: timedelta):
         at = instant(value)
     except (TypeError, ValueError):
         return value
-    return (at + delay).strftime("%Y-%m-%dT%H:%M:%SZ") if at.tzinfo else value
+    return (at + delay).astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def instant(text):
-    return datetime.fromisoformat(text)  # with a Z since Python 3.11
+    """The moment that an RFC 3339 text says, to the second."""
+    found = RFC_3339.fullmatch(text)
+    if not found:
+        raise ValueError(f"{text} is no RFC 3339 instant")
+    # Before Python 3.11 `fromisoformat` takes no Z, and not every fraction of a second.
+    return datetime.fromisoformat(found["second"] + found["offset"].upper().replace("Z", "+00:00"))
 
 
 def follow(table, message_id, began, patience):

@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use journeys::rig::{function::Function, wire::Hand, world::World};
-use serde_json::{Map, Value, json};
 use tokio::process::Command;
 
 use crate::process::TIME_OUT;
@@ -65,43 +63,8 @@ impl Contestant {
         }
         Function::launch(self.command(function), function, &environment, &world.cloud, hand, TIME_OUT).await
     }
-
-    /// Bytes of what is deployed, by function.
-    pub fn sizes(&self) -> anyhow::Result<Value> {
-        let mut sizes = Map::new();
-        for function in journeys::rig::world::FUNCTIONS.into_iter().filter(|function| self.has(function)) {
-            let bytes = match &self.kind {
-                Kind::Rust { .. } => {
-                    let program = PathBuf::from(self.command(function).as_std().get_program());
-                    std::fs::metadata(&program).with_context(|| program.display().to_string())?.len()
-                }
-                Kind::Python(interpreter) => {
-                    let root = interpreter.parent().and_then(Path::parent).context("the interpreter is in no environment")?;
-                    size_of(&root.join("lib"))? + size_of(&baseline())?
-                }
-            };
-            sizes.insert(function.to_owned(), json!(bytes));
-        }
-        Ok(Value::Object(sizes))
-    }
 }
 
 fn baseline() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("baseline")
-}
-
-/// Bytes of the files of a folder that would be deployed.
-fn size_of(folder: &Path) -> anyhow::Result<u64> {
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let is_tool = ["pip", "setuptools", "__pycache__"].iter().any(|tool| name.to_string_lossy().starts_with(tool));
-        if entry.file_type()?.is_dir() && !is_tool {
-            bytes += size_of(&entry.path())?;
-        } else if entry.file_type()?.is_file() {
-            bytes += entry.metadata()?.len();
-        }
-    }
-    Ok(bytes)
 }

@@ -16,7 +16,7 @@ use std::{io::Write, path::PathBuf};
 
 use contestant::Contestant;
 use lexopt::prelude::{Long, Short, ValueExt};
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 /// How thorough to be.
 #[derive(Debug, Clone, Copy)]
@@ -29,10 +29,12 @@ pub struct Effort {
     pub rows: usize,
     /// Seconds of sending at each rate.
     pub seconds: u64,
+    /// The same at a few parts a second, of which one more or less has to be seen as what it is.
+    pub slow_seconds: u64,
 }
 
-const THOROUGH: Effort = Effort { starts: 25, batches: 60, rows: 1_000_000, seconds: 12 };
-const QUICK: Effort = Effort { starts: 5, batches: 10, rows: 10_000, seconds: 4 };
+const THOROUGH: Effort = Effort { starts: 25, batches: 60, rows: 1_000_000, seconds: 12, slow_seconds: 60 };
+const QUICK: Effort = Effort { starts: 5, batches: 10, rows: 10_000, seconds: 4, slow_seconds: 4 };
 
 const HELP: &str = "bench --binaries=FOLDER [--sender=FILE] [--python=FILE] [--quick] [--only=cold,warm,calls,growth,rate] --output=FILE
   --binaries  where the functions' bootstraps are, by function
@@ -79,9 +81,6 @@ async fn main() -> anyhow::Result<()> {
         };
         results.insert(part.to_owned(), measured);
     }
-    let sizes =
-        contestants.iter().map(|contestant| anyhow::Ok((contestant.name.to_owned(), contestant.sizes()?))).collect::<Result<Map<_, _>, _>>()?;
-    results.insert("sizes".to_owned(), Value::Object(sizes));
     std::fs::write(&output, serde_json::to_string_pretty(&results)?)?;
     Ok(())
 }

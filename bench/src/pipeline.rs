@@ -160,6 +160,12 @@ impl Pipeline {
         }
     }
 
+    /// Lets another process send from now on, one with `settings`.
+    pub async fn replace_sender(&mut self, settings: &[(&str, String)]) -> anyhow::Result<()> {
+        self.sender = self.another_sender(settings).await?;
+        Ok(())
+    }
+
     /// Another process of the sender, with `settings`.
     pub async fn another_sender(&self, settings: &[(&str, String)]) -> anyhow::Result<Function> {
         self.contestant.start(&self.world, "sender", settings, self.hand.clone()).await
