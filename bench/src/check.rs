@@ -125,6 +125,7 @@ impl Stage<'_> {
             method: Method::SmsKeyword,
             rule: "keyword stop".into(),
             relisting_refused: None,
+            stopped_at: None,
             started_at: None,
             updated_at: now,
             revision: None,

@@ -35,15 +35,23 @@ pub struct OptOut {
     /// Why AWS would not take the number off its own list when they opted in again; until it does, the opt-out stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relisting_refused: Option<String>,
+    /// When they last stopped everything.
+    #[serde(default, with = "moment::option", skip_serializing_if = "Option::is_none")]
+    pub stopped_at: Option<Timestamp>,
     /// When they last asked for texts again: what was stopped before that is not stopped any more.
     #[serde(default, with = "moment::option", skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
     /// When they last said anything that the row keeps.
     #[serde(with = "moment")]
     pub updated_at: Timestamp,
-    /// How often the row was written; none for a row that is not there yet, or was written before rows were counted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// How often the row was written: none for a row that is not there yet, 0 for one that was written before rows were counted.
+    #[serde(default = "uncounted", skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what serde wants")]
+fn uncounted() -> Option<u64> {
+    Some(0)
 }
 
 /// What somebody said about texts to their number.
@@ -69,6 +77,7 @@ impl OptOut {
             method: said.method,
             rule: said.rule.clone(),
             relisting_refused: None,
+            stopped_at: None,
             started_at: None,
             updated_at: said.at,
             revision: None,
@@ -79,7 +88,8 @@ impl OptOut {
     #[must_use]
     pub fn stopped(self, said: &Said) -> Option<Self> {
         let everything_since = Some(self.everything_since.unwrap_or(said.at));
-        Some(Self { everything_since, ..self.after_a_stop(said)? })
+        let stopped_at = self.last_stop().max(Some(said.at));
+        Some(Self { everything_since, stopped_at, ..self.after_a_stop(said)? })
     }
 
     /// The row after a stop of `categories`, on top of what is stopped already. `None` as for [`Self::stopped`].
@@ -90,18 +100,30 @@ impl OptOut {
         Some(row)
     }
 
-    /// The row after they asked for texts again. `None` if they said something else later.
+    /// Whether asking for texts again at `at` is to be obeyed: they have not stopped everything since, nor asked once more.
     #[must_use]
-    pub fn started(self, said: &Said) -> Option<Self> {
-        let is_last = self.updated_at <= said.at;
-        is_last.then(|| Self { started_at: Some(said.at), revision: self.revision, ..Self::new(self.phone, said) })
+    pub fn may_start(&self, at: Timestamp) -> bool {
+        self.last_stop().is_none_or(|stop| stop <= at) && self.started_at.is_none_or(|start| start <= at)
     }
 
-    /// The row after they asked for texts again and AWS, for `reason`, keeps the number on its list. `None` as for [`Self::started`].
+    /// The row after they asked for texts again. `None` if that is not to be obeyed.
+    #[must_use]
+    pub fn started(self, said: &Said) -> Option<Self> {
+        if !self.may_start(said.at) {
+            return None;
+        }
+        if self.updated_at <= said.at {
+            return Some(Self { started_at: Some(said.at), revision: self.revision, ..Self::new(self.phone, said) });
+        }
+        // They stopped a category since. Nobody knows any more which one: all that are stopped stay so.
+        let started_at = Some(said.at);
+        Some(Self { everything_since: None, stopped_at: None, confirmation: None, relisting_refused: None, started_at, ..self })
+    }
+
+    /// The row after they asked for texts again and AWS, for `reason`, keeps the number on its list. `None` if it was not to be obeyed anyway.
     #[must_use]
     pub fn not_started(self, reason: String, said: &Said) -> Option<Self> {
-        let is_last = self.updated_at <= said.at;
-        is_last.then(|| Self { relisting_refused: Some(reason), ..self }.stopped(said)).flatten()
+        self.may_start(said.at).then(|| Self { relisting_refused: Some(reason), ..self }.stopped(said)).flatten()
     }
 
     /// A stop is on top of all others, earlier and later, unless everything was started again after it. While everything is stopped the row keeps saying how that was said.
@@ -115,7 +137,12 @@ impl OptOut {
         Some(Self { method, rule, updated_at, ..self })
     }
 
-    /// When they last asked for texts again. A row in which nothing is stopped was always written by that, and has no other word of it if it is older than `started_at` is.
+    /// When they last stopped everything. A row written before that was kept knows only when anything was said last.
+    fn last_stop(&self) -> Option<Timestamp> {
+        self.stopped_at.or(self.everything_since.map(|_| self.updated_at))
+    }
+
+    /// When they last asked for texts again. A row in which nothing is stopped was written by that, even if it was before that was kept.
     fn last_start(&self) -> Option<Timestamp> {
         self.started_at.or_else(|| (self.everything_since.is_none() && self.categories.is_empty()).then_some(self.updated_at))
     }
@@ -176,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn no_order_of_arrival_loses_a_stop_and_a_start_that_comes_in_time_is_obeyed() {
+    fn no_order_of_arrival_loses_a_stop_or_a_start_of_everything() {
         let all = ['*', 'b', 'r', '+'];
         let sentences = (0..256).map(|n| [all[n % 4], all[n / 4 % 4], all[n / 16 % 4], all[n / 64]]);
         for sentence in sentences {
@@ -185,9 +212,9 @@ mod tests {
             for order in orders(&words) {
                 let row = in_order(&order);
                 let (everything, categories) = stopped(row.as_ref());
-                assert!(everything || !meant.0, "{order:?} loses a stop of everything");
+                assert_eq!(everything, meant.0, "{order:?} stops everything, or does not");
                 assert!(meant.1.iter().all(|category| categories.contains(category)), "{order:?} loses a stop of a category");
-                // A start that comes after what was said later is for nothing: what came before it stays stopped, which is the safe side.
+                // A start that comes after what was said later leaves all categories stopped, which is the safe side.
                 let starts_in_time = order.iter().enumerate().all(|(n, (word, at))| *word != '+' || order[..n].iter().all(|(_, other)| other < at));
                 assert!(!starts_in_time || (everything, categories) == meant, "{order:?} stops {:?} and not {meant:?}", stopped(row.as_ref()));
             }

@@ -147,6 +147,7 @@ async fn an_opt_out_is_not_written_over_another_that_nobody_has_read() {
         method: Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        stopped_at: None,
         started_at: None,
         updated_at: later(second),
         revision: None,

@@ -95,6 +95,7 @@ impl Person {
             method: Method::SmsKeyword,
             rule: "keyword stop".into(),
             relisting_refused: None,
+            stopped_at: None,
             started_at: None,
             updated_at: now,
             revision: None,

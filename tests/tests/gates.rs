@@ -123,6 +123,7 @@ async fn an_opt_out_of_the_number_stops_who_agreed_to_everything() -> anyhow::Re
         method: Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        stopped_at: None,
         started_at: None,
         updated_at: now,
         revision: None,

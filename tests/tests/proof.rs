@@ -132,6 +132,7 @@ impl Stage {
             method: Method::SmsKeyword,
             rule: "stop with a category".into(),
             relisting_refused: None,
+            stopped_at: None,
             started_at: None,
             updated_at: later(30),
             revision: None,

@@ -86,11 +86,7 @@ impl Inbound {
                 let rule = "stop everything on the preference page";
                 self.opt_out_of_everything(&Word { phone: &phone, at, now, method: Method::SettingsPage, rule, wording: rule }, None).await
             }
-            // They may have said START since.
-            OptOutOrder::Confirmed { phone } | OptOutOrder::Missing { phone } => match self.opt_outs.get(&phone).await? {
-                Some(row) if row.everything_since.is_some() => self.list.put(&phone).await,
-                _ => Ok(()),
-            },
+            OptOutOrder::Confirmed { phone } | OptOutOrder::Missing { phone } => self.list(&phone).await,
         }
     }
 
@@ -134,8 +130,18 @@ impl Inbound {
             }
         }
         match told(&before) {
-            None => self.list.put(word.phone).await,
             Some(id) => self.answer(word, id, Content::OptOutConfirmation(OptOutConfirmation { categories: Vec::new() })).await,
+            // It may be under way still, and who sends it orders the list.
+            None if before.confirmation.is_some() => Ok(()),
+            None => self.list(word.phone).await,
+        }
+    }
+
+    /// Puts the number on AWS's list, unless they said START meanwhile.
+    async fn list(&self, phone: &PhoneNumber) -> anyhow::Result<()> {
+        match self.opt_outs.get(phone).await? {
+            Some(row) if row.everything_since.is_some() => self.list.put(phone).await,
+            _ => Ok(()),
         }
     }
 
@@ -152,7 +158,7 @@ impl Inbound {
     /// Texts again, if AWS lets the number off its list; if it does not, the opt-out stands, and its row says why.
     async fn opt_in(&self, word: &Word<'_>, confirmation: Option<Uuid>) -> anyhow::Result<()> {
         // Before AWS is asked: it takes a number off its list once in 30 days, and not for a word that a later STOP has undone.
-        if self.opt_outs.get(word.phone).await?.is_some_and(|row| row.updated_at > word.at) {
+        if self.opt_outs.get(word.phone).await?.is_some_and(|row| !row.may_start(word.at)) {
             superseded(word);
             return Ok(());
         }
@@ -197,9 +203,9 @@ impl Inbound {
         anyhow::bail!("the opt-out of {} changes faster than it can be read", word.phone)
     }
 
-    /// Takes back the consent of `recipient`, if there is one to take back.
+    /// Takes back the consent of `recipient`, if there is one to take back: what was given after the word stands.
     async fn revoke(&self, recipient: &Recipient, word: &Word<'_>) -> anyhow::Result<()> {
-        let Some(standing) = recipient.consent.as_ref().filter(|consent| consent.revoked_at.is_none()) else {
+        let Some(standing) = recipient.consent.as_ref().filter(|consent| consent.revoked_at.is_none() && consent.given_at <= word.at) else {
             return Ok(());
         };
         let consent = Consent { revoked_at: Some(word.at), ..standing.clone() };

@@ -223,6 +223,35 @@ async fn a_stop_that_comes_after_a_later_stop_is_obeyed_too() {
 }
 
 #[tokio::test]
+async fn a_start_that_comes_after_a_later_stop_of_a_category_brings_back_everything_else() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    stage.texts("first", "STOP", 1).await.expect("obey");
+    stage.texts("third", "STOP BATTLES", 3).await.expect("obey");
+    // As often as it is tried.
+    for id in ["second", "second again"] {
+        stage.texts(id, "START", 2).await.expect("obey");
+        assert!(!stage.is_out().await && !stage.is_on_aws_list().await);
+        assert!(stage.recipient("ada").await.standing_consent().is_some());
+    }
+    let row = stage.inbound.opt_outs.get(&phone()).await.expect("get").expect("a row");
+    assert!(row.categories.contains(&Category::BattleInvitations) && !row.categories.contains(&Category::StreakAlerts), "{:?}", row.categories);
+    stage.texts("fourth", "STOP", 4).await.expect("obey");
+    stage.texts("late", "START", 2).await.expect("obey");
+    assert!(stage.is_out().await && stage.is_on_aws_list().await, "they stopped everything after that");
+}
+
+#[tokio::test]
+async fn a_second_stop_leaves_the_confirmation_of_the_first_its_way() {
+    let stage = Stage::set(StopAnsweredBy::Us).await;
+    stage.texts("first", "Please stop texting me", 1).await.expect("obey");
+    stage.texts("second", "STOP", 2).await.expect("obey");
+    assert!(stage.is_out().await && !stage.is_on_aws_list().await, "AWS would refuse it");
+    assert_eq!((stage.jobs(), stage.answer("second").await), (1, None));
+    stage.inbound.obey(&json!({"confirmed": {"phone": PHONE}}).to_string(), now()).await.expect("obey");
+    assert!(stage.is_on_aws_list().await);
+}
+
+#[tokio::test]
 async fn of_words_that_are_obeyed_at_the_same_time_none_is_lost() {
     let stage = Stage::set(StopAnsweredBy::Carrier).await;
     let words = ["STOP", "STOP BATTLES", "STOP STREAKS", "STOP DMS", "STOP ACHIEVEMENTS"];

@@ -14,6 +14,7 @@ use sms::{
     provider::{Answer, Dispatch, LONGEST_CALL, Provider, THROTTLED},
     queues::{OptOutOrder, OptOutOrders, SendJob},
     quiet_hours::{self, Place, Quiet, SendingHours, Slot},
+    recipient::Recipient,
     secrets::Secret,
     stores::{Admissions, Changed, Messages, Notes, OptOuts, Recipients, Verifications},
     text::{self, House, Text},
@@ -128,7 +129,9 @@ impl Sender {
             Slot::At(release) => return Ok(Look::Quiet(release)),
             Slot::TooLate(_) => return Ok(Look::Lapsed),
         }
-        if let Some(Linked { text, kept }) = self.settings_link.answer(message, &self.house, now).await? {
+        // Since HELP was asked for the number may have become somebody else's.
+        let is_theirs = recipient.as_ref().and_then(Recipient::verified_phone) == Some(&phone);
+        if is_theirs && let Some(Linked { text, kept }) = self.settings_link.answer(message, &self.house, now).await? {
             let price = price.times(text.size.parts);
             return Ok(Look::Send { words: Words { text, kept: Some(kept) }, phone, country, price });
         }

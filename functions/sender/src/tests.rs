@@ -145,6 +145,7 @@ fn out(everything: bool, confirmation: Option<Uuid>) -> OptOut {
         method: Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        stopped_at: None,
         started_at: None,
         updated_at: Timestamp::now(),
         revision: None,
@@ -284,11 +285,13 @@ async fn a_code_is_worked_out_at_the_moment_of_sending_and_not_written_down() {
 #[tokio::test]
 async fn help_brings_a_person_a_link_to_their_settings_that_is_written_nowhere() {
     let stage = Stage::set().await;
+    stage.simulator.simulator.set_faults(Faults { parts_per_second: None, ..Faults::default() });
     let now = Timestamp::now();
     let until = sms::message::useful_until(&Content::HelpReply {}, now);
+    stage.sender.recipients.put(&consenting("ada", PHONE, now)).await.expect("put");
     let mut help = Message::new(Uuid::from_u128(1), Content::HelpReply {}, until, now).to(PHONE.parse().ok());
     help.user_id = UserId::try_from("ada".to_owned()).ok();
-    let id = stage.write(help).await;
+    let id = stage.write(help.clone()).await;
     stage.send(id).await.expect("send");
 
     let text = serde_json::to_value(&stage.simulator.simulator.texts(&PHONE.parse().expect("phone"))[0]).expect("json");
@@ -303,6 +306,12 @@ async fn help_brings_a_person_a_link_to_their_settings_that_is_written_nowhere()
     assert_eq!((row.status, row.parts), (Status::Sent, Some(2)));
     assert_eq!(row.body, Some(body.replace(token, "…")));
     assert!(!serde_json::to_string(&row).expect("json").contains(token));
+
+    stage.sender.recipients.put(&consenting("ada", "+12025550199", now)).await.expect("put");
+    let late = stage.write(Message { message_id: Uuid::from_u128(2), ..help.to("+12025550102".parse().ok()) }).await;
+    stage.send(late).await.expect("send");
+    let body = stage.row(late).await.body.expect("a body");
+    assert!(!body.contains("token"), "the number was given up meanwhile: {body}");
 }
 
 #[tokio::test]

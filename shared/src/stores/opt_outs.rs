@@ -49,8 +49,8 @@ impl OptOuts {
         let next = OptOut { revision: Some(opt_out.revision.unwrap_or_default() + 1), ..opt_out.clone() };
         let put = self.client.put_item().table_name(&self.table).set_item(Some(to_item(&next)?));
         let put = match opt_out.revision {
-            // Not there, or written before rows were counted; nobody writes those any more.
-            None => put.condition_expression("attribute_not_exists(revision)"),
+            None => put.condition_expression("attribute_not_exists(phone)"),
+            Some(0) => put.condition_expression("attribute_not_exists(revision)"),
             Some(seen) => put.condition_expression("revision = :seen").expression_attribute_values(":seen", attribute(seen)?),
         };
         match put.send().await.map_err(SdkError::into_service_error) {

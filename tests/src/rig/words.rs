@@ -106,9 +106,13 @@ impl Words {
         for (phone, words) in &phones {
             let is = opted_out(world, phone).await?;
             let meant = words.iter().fold(Stopped::default(), |before, word| before.after(&word.meaning));
-            // AWS takes a number off its list once in thirty days, and a START that comes after what was said later is for nothing: both leave the number on the list.
-            let stays = is.everything && world.cloud.provider.simulator.is_opted_out(phone);
-            let holds = is == meant || (is.categories.is_superset(&meant.categories) && is.everything && (meant.everything || stays));
+            // AWS takes a number off its list once in thirty days: then it stays on the list, and everything stopped.
+            let stays = || world.cloud.provider.simulator.is_opted_out(phone);
+            let everything_holds = is.everything == meant.everything || (is.everything && stays());
+            // A START lifts no category if it comes to us after one that was stopped later, or if AWS does not let it.
+            let may_keep_more = is.everything || stops_a_category_after_a_start(words);
+            let categories_hold = is.categories == meant.categories || (may_keep_more && is.categories.is_superset(&meant.categories));
+            let holds = everything_holds && categories_hold;
             let said = || words.iter().map(|word| format!("{} at {}", word.meaning.as_str(), word.at)).collect::<Vec<_>>().join(", ");
             broken.unless(holds, || format!("{is:?}, and meant was {meant:?}: {}", said()));
             let had_stopped = words.iter().any(|word| word.meaning == Meaning::StopAll);
@@ -116,6 +120,11 @@ impl Words {
         }
         Ok(started)
     }
+}
+
+fn stops_a_category_after_a_start(words: &[Word]) -> bool {
+    let start = words.iter().position(|word| word.meaning == Meaning::Start);
+    start.is_some_and(|start| words[start..].iter().any(|word| matches!(word.meaning, Meaning::StopCategories(_))))
 }
 
 async fn opted_out(world: &World, phone: &PhoneNumber) -> anyhow::Result<Stopped> {

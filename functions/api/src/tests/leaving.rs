@@ -91,6 +91,7 @@ async fn full_life() -> Stage {
         method: Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        stopped_at: None,
         started_at: None,
         updated_at: at,
         revision: None,

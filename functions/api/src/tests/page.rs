@@ -37,6 +37,7 @@ impl Stage {
             method: Method::SmsKeyword,
             rule: "keyword stop".into(),
             relisting_refused: None,
+            stopped_at: None,
             started_at: None,
             updated_at: self.now(),
             revision: None,

@@ -130,6 +130,7 @@ async fn numbers_that_are_not_texted_say_nothing_about_conversion() {
             method: sms::consent::Method::SmsKeyword,
             rule: "keyword stop".into(),
             relisting_refused: None,
+            stopped_at: None,
             started_at: None,
             updated_at: stage.now(),
             revision: None,

@@ -210,6 +210,7 @@ async fn nothing_tells_that_a_number_is_somebodys_or_wants_no_texts() {
         method: sms::consent::Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        stopped_at: None,
         started_at: None,
         updated_at: stage.now(),
         revision: None,

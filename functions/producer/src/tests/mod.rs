@@ -256,6 +256,7 @@ async fn an_opt_out_stops_everything_and_a_category_only_itself() {
         method: Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        stopped_at: None,
         started_at: None,
         updated_at: now(),
         revision: None,

@@ -26,6 +26,7 @@ fn opted_out(n: usize, since: Option<Timestamp>) -> OptOut {
         method: Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        stopped_at: None,
         started_at: None,
         updated_at: since.unwrap_or_else(long_ago),
         revision: None,

@@ -190,6 +190,7 @@ async fn who_said_stop_in_the_night_gets_no_digest() {
         method: Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        stopped_at: None,
         started_at: None,
         updated_at: night(),
         revision: None,

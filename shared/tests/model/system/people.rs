@@ -30,6 +30,7 @@ impl System {
             method: Method::SmsKeyword,
             rule: "keyword stop".into(),
             relisting_refused: None,
+            stopped_at: None,
             started_at: None,
             updated_at: self.now,
             revision: None,

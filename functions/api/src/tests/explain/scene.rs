@@ -238,6 +238,7 @@ fn stop(phone: sms::phone::PhoneNumber, categories: &[Category], now: Timestamp)
         method: sms::consent::Method::SmsKeyword,
         rule: "keyword stop".into(),
         relisting_refused: None,
+        stopped_at: None,
         started_at: None,
         updated_at: now,
         revision: None,
