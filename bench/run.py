@@ -37,6 +37,8 @@ def main():
     parts = arguments.only.split(",")
     if unknown := set(parts) - set(PARTS.split(",")):
         parser.error(f"--only={arguments.only}: there is no part {', '.join(sorted(unknown))}, only {PARTS}")
+    if arguments.sender and not arguments.sender.is_file():
+        parser.error(f"--sender={arguments.sender}: there is no such file; `cargo build --bin=sender` makes target/debug/sender, a slow one")
     stop_on_signals()
     OUTPUT.mkdir(parents=True, exist_ok=True)
     raw = OUTPUT / "raw.json"
