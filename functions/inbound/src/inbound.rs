@@ -123,7 +123,7 @@ impl Inbound {
             let confirmation = told(&before).or(before.confirmation);
             Some(OptOut { confirmation, ..before.stopped(&said)? })
         });
-        let Some((before, _)) = stopped.await? else { return Ok(()) };
+        let Some(before) = stopped.await? else { return Ok(()) };
         for user in self.recipients.with_phone(word.phone).await? {
             if let Some(recipient) = self.recipients.get(&user).await? {
                 self.revoke(&recipient, word).await?;
@@ -188,8 +188,8 @@ impl Inbound {
         }
     }
 
-    /// Writes the number's row as `change` makes it of what it is, and answers with how it was and is. `None` if they said something later that undoes the word.
-    async fn say(&self, word: &Word<'_>, change: impl Fn(OptOut) -> Option<OptOut>) -> anyhow::Result<Option<(OptOut, OptOut)>> {
+    /// Writes the number's row as `change` makes it of what it is, and answers with how it was. `None` if they said something later that undoes the word.
+    async fn say(&self, word: &Word<'_>, change: impl Fn(OptOut) -> Option<OptOut>) -> anyhow::Result<Option<OptOut>> {
         for _ in 0..MOST_TRIES {
             let before = self.opt_outs.get(word.phone).await?.unwrap_or_else(|| OptOut::new(word.phone.clone(), &word.said()));
             let Some(row) = change(before.clone()) else {
@@ -197,7 +197,7 @@ impl Inbound {
                 return Ok(None);
             };
             if self.opt_outs.say(&row).await? {
-                return Ok(Some((before, row)));
+                return Ok(Some(before));
             }
         }
         anyhow::bail!("the opt-out of {} changes faster than it can be read", word.phone)
