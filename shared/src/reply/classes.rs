@@ -80,7 +80,12 @@ const CLASSES: &[(&str, &str)] = &[
     (
         "saying",
         "say said mean meant type typed ask asked request requested try tried trying want wanted wanna need needed plan intend wish going gonna like to for \
-         you ever please even really just that the word me think accidentally",
+         you ever even really that the word me think accidentally",
+    ),
+    (
+        "stopping",
+        "stop stoping quit quiting cancel cancelling canceling end ending unsubscribe unsubscribed unsubscribing optout optedout remove delete lose forget \
+         revoke",
     ),
     ("will", "will would should might could may must can gonna gotta wanna better had did shall never always usually"),
     (
@@ -96,7 +101,7 @@ const CLASSES: &[(&str, &str)] = &[
     ("really", "really actually even ever just fucking honestly any particularly"),
     (
         "hours",
-        "night nights midnight work school tonight late early morning mornings weekend weekends sleeping asleep am pm 1am 2am 3am 4am 5am 6am 7am 3 \
+        "night nights midnight tonight late early morning mornings weekend weekends sleeping asleep am pm 1am 2am 3am 4am 5am 6am 7am 3 \
          before during between 8am 9am 10pm 11pm 12am tomorrow often frequently sunday sundays dinner class meeting",
     ),
     (
@@ -120,7 +125,8 @@ const CLASSES: &[(&str, &str)] = &[
         "mandar",
         "mandar mandarme mandarnos mandando mandandome enviar enviarme enviarnos enviando enviandome escribir escribirme escribirnos escribiendo \
          escribiendome molestar molestarme molestarnos molestando molestandome contactar contactarme contactarnos llamar llamarme textear textearme \
-         mensajear mensajearme joder joderme jodiendo fastidiar fastidiarme spamear spamearme acosar acosarme notificar notificarme mandarle",
+         mensajear mensajearme joder joderme jodiendo fastidiar fastidiarme spamear spamearme acosar acosarme notificar notificarme mandarle \
+         chingar chingarme chingando",
     ),
     (
         "manden",

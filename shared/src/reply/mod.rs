@@ -64,7 +64,14 @@ pub struct Reading {
 /// Its measure is 47 CFR 64.1200(a)(10): out by any wording that a reasonable person would understand as that.
 #[must_use]
 pub fn read(body: &str) -> Reading {
-    let (meaning, rule) = if reaction::is_reaction(body) { (Meaning::Other, rules::REACTION) } else { rules::decide(words::plain_words(body)) };
+    let (meaning, rule) = match reaction::beside_reaction(body) {
+        None => rules::decide(words::plain_words(body)),
+        Some(beside) => match rules::decide(words::plain_words(beside)) {
+            // What stands beside a reaction may take consent back, but never gives it.
+            (Meaning::Start | Meaning::Other, _) => (Meaning::Other, rules::REACTION),
+            reading => reading,
+        },
+    };
     Reading { meaning, rule, network_keyword: is_network_keyword(body) }
 }
 

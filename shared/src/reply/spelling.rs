@@ -8,7 +8,7 @@ use super::words::{is_break, squeezed};
 const SPELLINGS: &[(&str, &str)] = &[
     (
         "stop",
-        "stopall stopp sstop stopit stopthis stopnow stopplease stoppls plsstop pleasestop stoptext stoptexts stopmessages stopmsgs stoptexting stoptextingme stopmessagingme stopsendingme stahp",
+        "stopall stopp sstop stopit stopthis stopnow stopplease stoppls plsstop pleasestop stoptext stoptexts stopmessages stopmsgs stoptexting stoptextingme stopmessagingme stopsendingme stahp stpo sotp tsop",
     ),
     ("unsubscribe", "unsub unsubs unscribe unsuscribe unsubcribe desubscribe unsubme unsubscribeme"),
     ("optout", "optoutall optuot"),
@@ -23,11 +23,11 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("your", "ur yours youre"),
     ("text", "txt tex"),
     ("texts", "txts txtmsgs textmessages"),
-    ("texting", "txting textin txtin texing textting"),
+    ("texting", "txting textin txtin texing textting textng txtng txtn"),
     ("texted", "txted"),
     ("message", "msg mesage messge mssg"),
     ("messages", "msgs mesages messges mssgs msges messeges"),
-    ("messaging", "msging mesaging"),
+    ("messaging", "msging mesaging messagin msgin messging"),
     ("sending", "sendin"),
     ("number", "num nbr numbr nmbr"),
     ("thanks", "thx tks ty thnx thanx thankyou tysm"),
@@ -36,15 +36,19 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("because", "cuz coz bc cause"),
     ("to", "2"),
     ("for", "4"),
+    ("more", "mor"),
     ("anymore", "anymor"),
+    ("interested", "intrested intersted interestd"),
     ("wanna", "wana"),
     ("with", "w wit"),
-    ("fucking", "fing fking fuckin fckin fcking effing frigging friggin freaking freakin"),
+    ("fucking", "fing fking fuckin fckin fcking effing frigging friggin freaking freakin fkn fkin fuckn fukin fuking"),
     ("lol", "lmao lmfao rofl lolol lul hehe hihi mdr ptdr jeje xd"),
     ("que", "q ke"),
     ("por", "x"),
     ("porfavor", "xfa porfa porfis"),
     ("sms", "smses smss"),
+    ("mensaje", "msj mensage mensje"),
+    ("mensajes", "msjs mensages mensjes"),
 ];
 
 /// Two words that are one.

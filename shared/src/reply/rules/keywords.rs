@@ -76,8 +76,6 @@ const STOP: &[Rule] = &[
     // Neighbours on the keyboard, letters swapped or lost. Elsewhere "atop" and "stoop" are words.
     (
         "keyword stop, mistyped",
-        &[
-            "^^ @hi* stpo|sotp|tsop|stp|sto|stip|stpp|stol|stopo|stopl|stopn|stopm|stio|sytop|dtop|atop|xtop|syop|srop|sfop|sgop|stap|staph|stob|stoip|sstpo|otsp|sop $$",
-        ],
+        &["^^ @hi* stp|sto|stip|stpp|stol|stopo|stopl|stopn|stopm|stio|sytop|dtop|atop|xtop|syop|srop|sfop|sgop|stap|staph|stob|stoip|otsp|sop $$"],
     ),
 ];
