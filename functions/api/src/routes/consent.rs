@@ -77,10 +77,6 @@ pub fn give(recipient: &mut Recipient, word: Word) -> Option<Statement> {
         return None;
     }
     recipient.sms_enabled = true;
-    // Yes with every switch off would be a yes to nothing.
-    if recipient.categories.none_on() {
-        recipient.categories = Categories::ALL_ON;
-    }
     // Who agreed in a language is texted in it, unless they chose another.
     if recipient.locale.is_none() {
         recipient.locale = word.disclosure.map(|disclosure| disclosure.language().to_owned());
@@ -94,6 +90,13 @@ pub fn give(recipient: &mut Recipient, word: Word) -> Option<Statement> {
         revoked_at: None,
     });
     Some(word.statement(Action::Given, Some(phone)))
+}
+
+/// Turns every switch on for a first yes that chooses none, which would be a yes to nothing. Whoever said yes before turned off what is off.
+pub fn begin_with_everything(recipient: &mut Recipient) {
+    if recipient.consent.is_none() && recipient.categories.none_on() {
+        recipient.categories = Categories::ALL_ON;
+    }
 }
 
 /// Makes `recipient` say no, and answers with what goes in the ledger; `None` if there was no yes.

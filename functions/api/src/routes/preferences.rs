@@ -17,7 +17,7 @@ use sms::{
     recipient::{Categories, Recipient},
 };
 
-use crate::routes::consent::{Word, give, revoke};
+use crate::routes::consent::{Word, begin_with_everything, give, revoke};
 use crate::{
     api::Api,
     auth::{Origin, Person},
@@ -64,7 +64,7 @@ struct Switches {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(clippy::option_option, reason = "not named, null, and a value are three things")]
 pub struct Patch {
-    /// On records consent, off revokes it.
+    /// On records consent, off revokes it. The first consent turns every category on, unless categories are named with it.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "bool")]
     pub sms_enabled: Option<bool>,
@@ -90,7 +90,7 @@ pub struct Patch {
 }
 
 /// The switches to change.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct SwitchesPatch {
     #[serde(deserialize_with = "present")]
@@ -184,7 +184,12 @@ fn apply(patch: &Patch, recipient: &mut Recipient, origin: &Origin, at: Timestam
     let word = Word { method: Method::SettingsPage, origin: origin.clone(), disclosure, at };
     match patch.sms_enabled {
         Some(true) if recipient.phone.is_none() => Err(Kind::PhoneNumberNeeded.problem()),
-        Some(true) => Ok(give(recipient, word)),
+        Some(true) => {
+            if patch.names_no_category() {
+                begin_with_everything(recipient);
+            }
+            Ok(give(recipient, word))
+        }
         Some(false) => Ok(revoke(recipient, word)),
         None => Ok(None),
     }
@@ -229,6 +234,12 @@ impl Preferences {
             has_consent: recipient.standing_consent().is_some(),
             consent_given_at: recipient.standing_consent().map(|consent| consent.given_at),
         }
+    }
+}
+
+impl Patch {
+    fn names_no_category(&self) -> bool {
+        self.categories.as_ref().is_none_or(|switches| *switches == SwitchesPatch::default())
     }
 }
 

@@ -9,13 +9,16 @@ async fn patch(stage: &Stage, body: Value) -> Answer {
     stage.ask(Call::signed("PATCH", "/v1/users/ada/preferences").json(&body)).await
 }
 
+fn all_off() -> Value {
+    json!({"battleInvitations": false, "battleResults": false, "battleReminders": false, "streakAlerts": false,
+        "directMessages": false, "achievements": false})
+}
+
 #[tokio::test]
 async fn somebody_without_a_row_has_everything_off() {
     let stage = Stage::set().await;
     let answer = stage.ask(Call::signed("GET", "/v1/users/new/preferences")).await;
-    let off = json!({"battleInvitations": false, "battleResults": false, "battleReminders": false, "streakAlerts": false,
-        "directMessages": false, "achievements": false});
-    let expected = json!({"phoneNumber": null, "phoneVerified": false, "smsEnabled": false, "categories": off, "timeZone": null,
+    let expected = json!({"phoneNumber": null, "phoneVerified": false, "smsEnabled": false, "categories": all_off(), "timeZone": null,
         "locale": null, "hasConsent": false, "consentGivenAt": null});
     assert_eq!((answer.status, answer.body), (200, expected));
     assert!(stage.rows("RecipientsTable").await.is_empty(), "to look is to change nothing");
@@ -154,4 +157,34 @@ async fn a_yes_on_the_settings_page_is_a_yes_to_something_and_welcomed_once() {
     assert_eq!([&answer.body["categories"]["achievements"], &answer.body["categories"]["streakAlerts"]], [false, true], "what was chosen stays");
     let messages = stage.rows("MessagesTable").await;
     assert_eq!(messages.iter().map(|message| &message["type"]).collect::<Vec<_>>(), ["opt_in_confirmation"]);
+}
+
+#[tokio::test]
+async fn a_yes_turns_nothing_on_that_was_turned_off_with_it_or_before_it() {
+    let stage = Stage::set().await.with(ben()).await;
+    let answer = patch(&stage, json!({"smsEnabled": true, "categories": all_off()})).await;
+    assert_eq!((answer.status, &answer.body["hasConsent"], &answer.body["categories"]), (200, &json!(true), &all_off()), "in the same breath");
+
+    let stage = Stage::set().await.with(ada()).await;
+    for name in all_off().as_object().expect("switches").keys() {
+        assert_eq!(patch(&stage, json!({"categories": {name: false}})).await.status, 200);
+    }
+    patch(&stage, json!({"smsEnabled": false})).await;
+    let answer = patch(&stage, json!({"smsEnabled": true})).await;
+    assert_eq!([&answer.body["hasConsent"], &answer.body["categories"]], [&json!(true), &all_off()], "one by one, before");
+    patch(&stage, json!({"smsEnabled": false})).await;
+    let yes = json!({"action": "opt_in", "disclosureVersion": "2026-11.en"});
+    assert_eq!(stage.ask(stage.me("ada", "POST", "opt-in").json(&yes)).await.body["alreadyOptedIn"], true);
+    let row = stage.recipient("ada").await;
+    assert!(row.categories.none_on() && row.standing_consent().is_some(), "nor does the prompt");
+}
+
+#[tokio::test]
+async fn a_first_yes_that_chooses_is_a_yes_to_what_it_chooses() {
+    for (chosen, battles) in [(json!({"streakAlerts": true}), false), (json!({}), true)] {
+        let stage = Stage::set().await.with(ben()).await;
+        let answer = patch(&stage, json!({"smsEnabled": true, "categories": chosen})).await;
+        let switches = &answer.body["categories"];
+        assert_eq!([&switches["streakAlerts"], &switches["battleResults"]], [&json!(true), &json!(battles)], "{chosen}");
+    }
 }
