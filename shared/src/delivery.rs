@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{message::Change, money::MicroUsd, phone::PhoneNumber};
@@ -18,6 +20,9 @@ pub struct DeliveryEvent {
     pub event_type: String,
     /// What `SendTextMessage` called the text.
     pub message_id: String,
+    /// When AWS was asked to send it; none also if what stands there is no instant.
+    #[serde(rename = "messageRequestTimestamp", default, deserialize_with = "instant")]
+    pub requested_at: Option<Timestamp>,
     /// Whether AWS will say no more.
     #[serde(default)]
     pub is_final: Option<bool>,
@@ -54,6 +59,12 @@ pub struct DeliveryEvent {
     /// US dollars, decimal.
     #[serde(default)]
     pub total_carrier_fee: Option<f64>,
+}
+
+/// Epoch milliseconds. Anything else is no reason not to read what became of the text.
+fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let millis = Value::deserialize(deserializer)?.as_i64();
+    Ok(millis.and_then(|millis| Timestamp::from_millisecond(millis).ok()))
 }
 
 /// The key under which the sender puts the message id into `Context`.
@@ -123,6 +134,8 @@ impl DeliveryEvent {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::{DeliveryEvent, Meaning};
     use crate::message::Change;
 
@@ -173,6 +186,16 @@ mod tests {
         assert!(blocked.is_opt_out());
         assert!(!DeliveryEvent { origination_phone_number: "+12065550152".parse().ok(), ..blocked.clone() }.is_opt_out(), "a long code");
         assert!(DeliveryEvent { origination_phone_number: "+18663448034".parse().ok(), ..blocked }.is_opt_out());
+    }
+
+    #[test]
+    fn when_a_text_was_asked_for_may_be_missing_or_no_instant() {
+        let asked = |value: &str| event(&format!(r#"{{"eventType":"TEXT_BLOCKED","messageId":"m","messageRequestTimestamp":{value}}}"#)).requested_at;
+        assert_eq!(asked("1737550671412"), "2025-01-22T12:57:51.412Z".parse::<Timestamp>().ok());
+        for none in ["null", "\"1737550671412\"", "1e30", "-9223372036854775808", "{}"] {
+            assert_eq!(asked(none), None, "{none}");
+        }
+        assert_eq!(event(r#"{"eventType":"TEXT_BLOCKED","messageId":"m"}"#).requested_at, None);
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub enum OptOutOrder {
         phone: PhoneNumber,
         /// What it said, such as `Phone has blocked SMS`.
         reason: String,
-        /// When it said so.
+        /// Up to when it knows what they said: a START after it stands.
         #[serde(with = "moment")]
         at: Timestamp,
     },

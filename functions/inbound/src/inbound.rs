@@ -212,9 +212,13 @@ impl Inbound {
         self.ledger.state(&self.recipients, recipient, word.statement(Action::Revoked), &consent, false).await
     }
 
-    /// Asking for texts is consent of its own kind.
+    /// Asking for texts is consent of its own kind, unless the row tells of something later: a START that comes late undoes no newer no, and is no yes of who proved the number since.
     async fn give(&self, recipient: &Recipient, word: &Word<'_>) -> anyhow::Result<()> {
         if recipient.standing_consent().is_some() && recipient.sms_enabled {
+            return Ok(());
+        }
+        if tells_of_later(recipient, word.at) {
+            superseded(word);
             return Ok(());
         }
         let consent =
@@ -288,6 +292,13 @@ fn kept(payload: &InboundMessage, reading: &Reading, at: Timestamp) -> Reply {
         obeyed_at: None,
         expires_at: at.as_second() + KEPT_SECONDS,
     }
+}
+
+/// Whether the row knows of a yes, a no or a proof of the number that came after `moment`.
+fn tells_of_later(recipient: &Recipient, moment: Timestamp) -> bool {
+    let consent = recipient.consent.as_ref();
+    let known = [consent.map(|consent| consent.given_at), consent.and_then(|consent| consent.revoked_at), recipient.phone_verified_at];
+    known.into_iter().flatten().any(|at| at > moment)
 }
 
 /// SNS keeps no order: a word changes nothing that comes after a later one which undoes it.

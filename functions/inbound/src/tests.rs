@@ -241,6 +241,37 @@ async fn a_start_that_comes_after_a_later_stop_of_a_category_brings_back_everyth
 }
 
 #[tokio::test]
+async fn a_start_that_comes_late_gives_nothing_to_whoever_said_or_proved_something_later() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    let later = Some(now() + SignedDuration::from_secs(2));
+    let (ada, bob) = (stage.recipient("ada").await, stage.recipient("bob").await);
+    let revoked = ada.consent.clone().map(|consent| Consent { revoked_at: later, ..consent });
+    let switched_off = Recipient { sms_enabled: false, consent: revoked, ..ada.clone() };
+    let next_owner = Recipient { phone_verified_at: later, ..bob };
+    let head = sms::consent::LedgerHead { seq: 1, hash: "h".into() };
+    let erasure = sms::erasure::Erasure { at: now(), kept_until: now(), ledger: head, finished_at: Some(now()), numbers: Vec::new() };
+    let came_back = Recipient { phone: Some(phone()), phone_verified_at: later, ..ada.mark(erasure).reborn() };
+    for (id, row) in [("off", switched_off), ("next owner", next_owner), ("came back", came_back)] {
+        stage.inbound.recipients.put(&row).await.expect("put");
+        stage.texts(id, "START", 1).await.expect("obey");
+        assert_eq!(stage.recipient(row.user_id.as_str()).await, row, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn a_start_that_is_tried_again_gives_to_whom_the_first_try_did_not_get() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    stage.texts("out", "STOP", 1).await.expect("obey");
+    let bob = stage.recipient("bob").await;
+    stage.inbound.recipients.put(&Recipient { phone_verified_at: None, ..bob.clone() }).await.expect("put");
+    stage.texts("first try", "START", 2).await.expect("obey");
+    stage.inbound.recipients.put(&bob).await.expect("put");
+    stage.texts("second try", "START", 2).await.expect("obey");
+    assert!(stage.recipient("bob").await.standing_consent().is_some());
+    assert_eq!((stage.actions("ada").await, stage.actions("bob").await), (vec![Action::Revoked, Action::Given], vec![Action::Given]));
+}
+
+#[tokio::test]
 async fn a_second_stop_leaves_the_confirmation_of_the_first_its_way() {
     let stage = Stage::set(StopAnsweredBy::Us).await;
     stage.texts("first", "Please stop texting me", 1).await.expect("obey");
@@ -397,6 +428,17 @@ async fn a_phone_that_blocks_us_is_opted_out_by_order() {
     let consent = stage.recipient("ada").await.consent.expect("consent");
     assert_eq!(consent.revoked_at, Some(now() + SignedDuration::from_secs(1)));
     assert_eq!(stage.jobs(), 0, "who blocks us wants no confirmation");
+}
+
+#[tokio::test]
+async fn a_block_of_a_text_from_before_start_does_not_undo_it() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    stage.texts("out", "STOP", 1).await.expect("obey");
+    stage.texts("in", "START", 3).await.expect("obey");
+    let order = json!({"blocked": {"phone": PHONE, "reason": "Phone has blocked SMS", "at": "2026-11-23T10:00:02.000Z"}});
+    stage.inbound.obey(&order.to_string(), now()).await.expect("obey");
+    assert!(!stage.is_out().await && !stage.is_on_aws_list().await);
+    assert!(stage.recipient("ada").await.standing_consent().is_some());
 }
 
 #[tokio::test]

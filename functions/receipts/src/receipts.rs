@@ -147,7 +147,9 @@ impl Receipts {
         };
         let reason = event.message_status_description.clone().unwrap_or_default();
         info!(message.id = %id, reason, "the phone has blocked us: an opt-out");
-        self.orders.give(&OptOutOrder::Blocked { phone, reason, at: *at }).await
+        // News of an old text may be late, and says nothing of what they texted after that was asked for.
+        let at = event.requested_at.map_or(*at, |requested_at| requested_at.min(*at));
+        self.orders.give(&OptOutOrder::Blocked { phone, reason, at }).await
     }
 }
 

@@ -175,6 +175,20 @@ async fn a_phone_that_blocks_us_is_an_opt_out_that_the_inbound_function_keeps() 
 }
 
 #[tokio::test]
+async fn a_block_is_as_old_as_its_text_and_never_newer_than_its_news() {
+    for (requested_at, at) in [("2026-11-23T09:00:00.250Z", "2026-11-23T09:00:00.250Z"), ("2026-11-23T10:00:02Z", "2026-11-23T10:00:01.000Z")] {
+        let stage = Stage::sent().await;
+        let mut event = receipt("TEXT_BLOCKED", true);
+        event["messageStatusDescription"] = "Phone has blocked SMS".into();
+        event["messageRequestTimestamp"] = requested_at.parse::<Timestamp>().expect("instant").as_millisecond().into();
+        stage.record(&event).await.expect("record");
+        let orders = stage.embedded.queues.bodies("inbound");
+        let order = serde_json::from_str::<Value>(&orders[0]).expect("json");
+        assert_eq!((orders.len(), &order["blocked"]["at"]), (1, &json!(at)));
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_about_a_text_is_no_error_and_what_is_unreadable_is_one() {
     let stage = Stage::sent().await;
     stage.record(&json!({"eventType": "VOICE_ANSWERED", "messageId": "v"})).await.expect("not ours");
