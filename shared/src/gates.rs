@@ -107,6 +107,9 @@ pub struct Rules {
 /// Who was seen in the app this recently needs no text about a message there.
 pub const ONLINE_FOR: SignedDuration = SignedDuration::from_mins(5);
 
+/// Why a promotional text may not go where the hour is not known.
+pub const NOBODY_KNOWS_THE_TIME: &str = "nobody knows what time it is there: the recipient has no time zone";
+
 /// An event and all that decides about it.
 struct Case<'a> {
     message_id: Uuid,
@@ -529,9 +532,15 @@ fn quiet_hours(case: &Case<'_>) -> Ruling {
             let (open, end) = (moment::text(open), moment::text(case.useful_until));
             Ruling::TooLate(format!("quiet hours in {} until {open}, and of no use after {end}", place()))
         }
-        Some(Slot::Never) => Ruling::Fail(format!("at no hour of the day may texts be sent to {}", place())),
-        None => Ruling::Fail("nobody knows what time it is there: the recipient has no time zone".into()),
+        Some(Slot::Never) => Ruling::Fail(at_no_hour(&place())),
+        None => Ruling::Fail(NOBODY_KNOWS_THE_TIME.into()),
     }
+}
+
+/// Why a promotional text may not go to a place where no hour of the day is one for it.
+#[must_use]
+pub fn at_no_hour(place: &str) -> String {
+    format!("at no hour of the day may texts be sent to {place}")
 }
 
 fn user_daily_cap(case: &Case<'_>) -> Ruling {

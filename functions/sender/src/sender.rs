@@ -7,7 +7,7 @@ use sms::{
     gates,
     kind::{Class, Kind, Lane},
     lambda::{TryLater, backoff, jitter, unreadable},
-    message::{Change, Message, Status},
+    message::{Change, Message, SHORTEST_LIFE, Status},
     metrics::{self, Metric},
     money::{MicroUsd, Prices},
     phone::{Country, PhoneNumber},
@@ -58,12 +58,35 @@ const SPEND_LIMIT_REACHED: &str = "MONTHLY_SPEND_LIMIT_REACHED_FOR_TEXT";
 
 /// A claimed text, after the last look at it.
 enum Look {
-    Send { words: Words, phone: PhoneNumber, country: Country, price: MicroUsd },
+    /// AWS may try to deliver it until `end`.
+    Send {
+        words: Words,
+        phone: PhoneNumber,
+        country: Country,
+        price: MicroUsd,
+        end: Timestamp,
+    },
     OptedOut(String),
     Erased,
     Lapsed,
-    Quiet(Timestamp),
+    /// It waits until `release`, by the clock of `zone`.
+    Quiet {
+        release: Timestamp,
+        zone: Option<String>,
+    },
     Unfit(String),
+}
+
+/// What the hour says of a text.
+enum Hour {
+    /// It may go, and AWS may try to deliver it until then.
+    Good(Timestamp),
+    /// It waits until then.
+    Quiet(Timestamp),
+    /// It would have to wait for longer than it is of use.
+    TooLate,
+    /// There is no hour at which it may go, for this reason.
+    Never(String),
 }
 
 /// A text, and what the row keeps of it: nothing that lets anybody in.
@@ -92,7 +115,7 @@ impl Sender {
             }
             Changed::No(None) => anyhow::bail!("the job's message has no row"),
         };
-        match self.look_again(&message, turn.company, clock()).await {
+        match self.look_again(&message, turn.company, clock).await {
             Ok(look) => self.act(&message, look, clock).await,
             Err(error) => {
                 self.conclude(&message, Change::Released, Notes::default(), clock()).await?;
@@ -102,13 +125,15 @@ impl Sender {
     }
 
     /// What held when the row was written may hold no more: the person may have opted out or switched it off, the moment may be past.
-    async fn look_again(&self, message: &Message, company: &Company, now: Timestamp) -> anyhow::Result<Look> {
+    async fn look_again(&self, message: &Message, company: &Company, clock: fn() -> Timestamp) -> anyhow::Result<Look> {
         if message.erased_at.is_some() {
             return Ok(Look::Erased);
         }
         let phone = message.phone.clone().context("a pending message without a number")?;
         let country = message.country.context("a pending message without a country")?;
-        let Person { recipient, opt_out } = company.person(message, &phone, (&self.recipients, &self.opt_outs), now).await?;
+        let Person { recipient, opt_out } = company.person(message, &phone, (&self.recipients, &self.opt_outs), clock()).await?;
+        // To look takes a while: the closing hour may have come meanwhile.
+        let now = clock();
         // A text that was decided while its person was being erased is found by nobody but us.
         if recipient.as_ref().is_some_and(|recipient| recipient.was_erased_since(message.created_at)) {
             return Ok(Look::Erased);
@@ -124,48 +149,46 @@ impl Sender {
         }
         // Without a price nothing was reserved, and nothing would limit what it costs.
         let Some(price) = self.prices.of(country) else { return Ok(Look::Unfit(format!("texts to {country} are not allowed"))) };
-        match self.slot(message, &phone, now) {
-            Slot::Now | Slot::Never => {}
-            Slot::At(release) => return Ok(Look::Quiet(release)),
-            Slot::TooLate(_) => return Ok(Look::Lapsed),
-        }
+        // They may have moved while it waited.
+        let zone = recipient.as_ref().and_then(|recipient| recipient.time_zone.clone()).or_else(|| message.time_zone.clone());
+        let end = match self.hour(message, &phone, zone.as_deref(), now) {
+            Hour::Good(end) => end,
+            Hour::Quiet(release) => return Ok(Look::Quiet { release, zone }),
+            Hour::TooLate => return Ok(Look::Lapsed),
+            Hour::Never(why) => return Ok(Look::OptedOut(why)),
+        };
         // Since HELP was asked for the number may have become somebody else's.
         let is_theirs = recipient.as_ref().and_then(Recipient::verified_phone) == Some(&phone);
         if is_theirs && let Some(Linked { text, kept }) = self.settings_link.answer(message, &self.house, now).await? {
             let price = price.times(text.size.parts);
-            return Ok(Look::Send { words: Words { text, kept: Some(kept) }, phone, country, price });
+            return Ok(Look::Send { words: Words { text, kept: Some(kept) }, phone, country, price, end });
         }
         let code = self.code(message).await?;
         Ok(match text::render(&message.content, message.locale, &self.house, now, code.as_deref().unwrap_or(text::CODE_PLACEHOLDER)) {
             Ok(text) => {
                 let kept = code.is_none().then(|| text.body.clone());
-                Look::Send { price: price.times(text.size.parts), words: Words { text, kept }, phone, country }
+                Look::Send { price: price.times(text.size.parts), words: Words { text, kept }, phone, country, end }
             }
             Err(unfit) => Look::Unfit(unfit.to_string()),
         })
     }
 
-    /// A promotional text that waited into the night waits for the morning.
-    fn slot(&self, message: &Message, phone: &PhoneNumber, now: Timestamp) -> Slot {
-        match self.hours(message, phone) {
-            Some((hours, place)) => quiet_hours::slot(message.message_id, &place, &hours, message.useful_until, now),
-            None => Slot::Now,
-        }
-    }
-
-    /// Until when AWS may try to deliver it. A promotional text that it takes a minute before the quiet hours is not to reach a phone in them.
-    fn end(&self, message: &Message, phone: &PhoneNumber, now: Timestamp) -> Timestamp {
-        let closing = self.hours(message, phone).map(|(hours, place)| match place.quiet(&hours, now) {
-            Quiet::Until(close) => close,
+    /// What the hour says of it where its person is: a promotional text that waited into the night waits for the morning, and none is to reach a phone in the quiet hours.
+    fn hour(&self, message: &Message, phone: &PhoneNumber, zone: Option<&str>, now: Timestamp) -> Hour {
+        let Some(hours) = self.quiet_hours.filter(|_| message.class == Class::Promotional) else { return Hour::Good(message.useful_until) };
+        let Some(place) = Place::of(phone, zone) else { return Hour::Never(gates::NOBODY_KNOWS_THE_TIME.into()) };
+        let from = match place.quiet(&hours, now) {
+            Quiet::Until(closing) if now + SHORTEST_LIFE <= closing => return Hour::Good(closing.min(message.useful_until)),
+            // AWS would still try when they have begun: it tries for that long at least.
+            Quiet::Until(closing) => closing,
             Quiet::Held(..) | Quiet::Always => now,
-        });
-        closing.map_or(message.useful_until, |closing| closing.min(message.useful_until))
-    }
-
-    /// The hours that it has to keep to, and where, if it has to.
-    fn hours(&self, message: &Message, phone: &PhoneNumber) -> Option<(SendingHours, Place)> {
-        let hours = self.quiet_hours.filter(|_| message.class == Class::Promotional)?;
-        Some((hours, Place::of(phone, message.time_zone.as_deref())?))
+        };
+        match quiet_hours::slot(message.message_id, &place, &hours, message.useful_until, from) {
+            Slot::At(release) => Hour::Quiet(release),
+            // No hour is open as it closes.
+            Slot::TooLate(_) | Slot::Now => Hour::TooLate,
+            Slot::Never => Hour::Never(gates::at_no_hour(&place.to_string())),
+        }
     }
 
     /// The code of a verification, made anew: it is not written anywhere.
@@ -179,8 +202,8 @@ impl Sender {
 
     async fn act(&self, message: &Message, look: Look, clock: fn() -> Timestamp) -> anyhow::Result<()> {
         match look {
-            Look::Send { words, phone, country, price } => {
-                let now = clock();
+            Look::Send { words, phone, country, price, end } => {
+                let asked_at = clock();
                 let dispatch = Dispatch {
                     message_id: message.message_id,
                     phone: &phone,
@@ -188,11 +211,11 @@ impl Sender {
                     body: &words.text.body,
                     class: message.class,
                     max_price: price,
-                    time_to_live: self.end(message, &phone, now).duration_since(now).try_into().unwrap_or_default(),
+                    time_to_live: end.duration_since(asked_at).try_into().unwrap_or_default(),
                     gets_feedback: message.kind() == Kind::PhoneVerification,
                 };
                 let answer = self.provider.send(&dispatch).await;
-                self.write_down(message, &words, price, answer, clock()).await?;
+                self.write_down(message, &words, price, answer, asked_at, clock()).await?;
             }
             Look::OptedOut(why) => self.conclude(message, Change::OptedOut, detail(&why)?, clock()).await?,
             Look::Erased => {
@@ -200,8 +223,9 @@ impl Sender {
                 self.messages.erase(message, clock()).await?;
             }
             Look::Lapsed => self.conclude(message, Change::Lapsed, detail("of no use any more when its turn came")?, clock()).await?,
-            Look::Quiet(release) => {
-                let notes = detail("quiet hours began while it waited")?.with("release_at", sms::moment::text(release))?;
+            Look::Quiet { release, zone } => {
+                // The day that it will count in is one of that zone.
+                let notes = detail("quiet hours began while it waited")?.with("release_at", sms::moment::text(release))?.with("time_zone", zone)?;
                 self.conclude(message, Change::Deferred, notes, clock()).await?;
             }
             Look::Unfit(why) => self.conclude(message, Change::Refused, detail(&why)?, clock()).await?,
@@ -216,6 +240,7 @@ impl Sender {
         Words { text, kept }: &Words,
         price: MicroUsd,
         answer: Answer,
+        asked_at: Timestamp,
         now: Timestamp,
     ) -> anyhow::Result<()> {
         let sent = Notes::default()
@@ -230,7 +255,8 @@ impl Sender {
             }
             Answer::Refused { reason, opted_out } => {
                 if let Some(phone) = message.phone.clone().filter(|_| opted_out) {
-                    self.orders.give(&OptOutOrder::Blocked { phone, reason: reason.clone(), at: now }).await?;
+                    // It held when AWS was asked: they may have said START since.
+                    self.orders.give(&OptOutOrder::Blocked { phone, reason: reason.clone(), at: asked_at }).await?;
                 }
                 if reason == SPEND_LIMIT_REACHED {
                     error!("AWS's monthly spend limit is reached: nothing is admitted for an hour");
@@ -249,11 +275,11 @@ impl Sender {
         }
     }
 
-    /// AWS has it. If a receipt overtook this note, the status stays what the receipt made it, and the rest is still written down.
+    /// AWS has it. If a receipt overtook this note, the status and all that the receipt said stay, and the rest is still written down.
     async fn accepted(&self, message: &Message, notes: Notes, now: Timestamp) -> anyhow::Result<()> {
         let changed = self.messages.change(message.message_id, Change::Accepted, Some(message.attempts), notes.clone(), now).await?;
         if let Changed::No(Some(row)) = changed {
-            self.messages.note(message.message_id, row.status, notes, now).await?;
+            self.messages.note(message.message_id, row.status, unsaid(notes, &row), now).await?;
         }
         info!(message.id = %message.message_id, message.kind = message.kind().as_str(), message.status = "sent", "sent");
         Ok(())
@@ -266,7 +292,13 @@ impl Sender {
                 info!(message.id = %id, message.kind = row.kind().as_str(), message.status = row.status.as_str(), row.delivery_detail, "settled");
                 self.admissions.settle(&row, now).await?;
             }
-            Changed::No(_) => warn!(message.id = %id, ?change, "came too late: the row is settled already"),
+            Changed::No(row) => {
+                warn!(message.id = %id, ?change, "came too late: the row is settled already");
+                // Maybe by this very change, whose answer was lost so that the SDK made it twice: then nobody else gives back what was reserved.
+                if let Some(row) = row {
+                    self.admissions.settle(&row, now).await?;
+                }
+            }
         }
         Ok(())
     }
@@ -280,6 +312,12 @@ impl Sender {
             _ => Ok(()),
         }
     }
+}
+
+/// What of `notes` no receipt has told `row`: AWS knows better how many parts it counted, and what it called them.
+fn unsaid(notes: Notes, row: &Message) -> Notes {
+    let notes = if row.delivery_status.is_some() { notes.without("parts") } else { notes };
+    if row.provider_message_id.is_some() { notes.without("provider_message_id") } else { notes }
 }
 
 fn detail(why: &str) -> anyhow::Result<Notes> {

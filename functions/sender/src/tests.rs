@@ -1,6 +1,9 @@
 //! Jobs in; texts, rows and orders out: against the simulator of AWS, with the real SDK in between.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use jiff::{SignedDuration, Timestamp};
@@ -118,8 +121,20 @@ fn invitation() -> Content {
     })
 }
 
+/// An invitation with a part reserved for it in the month's money.
+fn reserved() -> Message {
+    let (content, now) = (invitation(), Timestamp::now());
+    let until = sms::message::useful_until(&content, now);
+    let reserved = sms::budget::Reserved { amount: MicroUsd(8830), resent: MicroUsd(0), month: sms::budget::month(now), day: None };
+    Message { reserved: Some(reserved), ..Message::new(Uuid::from_u128(1), content, until, now).to(PHONE.parse().ok()) }
+}
+
 fn streak() -> Content {
     Content::StreakAlert(StreakAlert { streak_count: 7, action_link: "https://allthrive.ai/s".into() })
+}
+
+fn alert() -> Content {
+    Content::SecurityAlert(SecurityAlert { alert: Alert::NewLogin, detail: "Firefox".into(), link: "https://allthrive.ai/s".into() })
 }
 
 /// Somebody who proved `number` and wants everything.
@@ -209,7 +224,6 @@ async fn what_was_switched_off_while_the_text_waited_is_not_sent() {
     let stage = Stage::set().await;
     stage.simulator.simulator.set_faults(Faults { parts_per_second: None, ..Faults::default() });
     let now = Timestamp::now();
-    let alert = || Content::SecurityAlert(SecurityAlert { alert: Alert::NewLogin, detail: "Firefox".into(), link: "https://allthrive.ai/s".into() });
     let off = |recipient: &mut Recipient| recipient.sms_enabled = false;
     let without_invitations = |recipient: &mut Recipient| recipient.categories.battle_invitations = false;
     let revoked = |recipient: &mut Recipient| recipient.consent.iter_mut().for_each(|consent| consent.revoked_at = Some(Timestamp::now()));
@@ -380,6 +394,25 @@ async fn a_number_that_aws_has_on_its_list_is_opted_out_here_too() {
 }
 
 #[tokio::test]
+async fn aws_s_list_held_when_it_was_asked_so_that_a_start_said_meanwhile_is_not_undone() {
+    static HAS_ANSWERED: AtomicBool = AtomicBool::new(false);
+    fn clock() -> Timestamp {
+        let asked_at: Timestamp = "2026-11-23T15:00:00Z".parse().expect("instant");
+        asked_at + SignedDuration::from_secs(if HAS_ANSWERED.load(Ordering::SeqCst) { 4 } else { 0 })
+    }
+    let mut stage = Stage::set().await;
+    stage.provide(|_| {
+        HAS_ANSWERED.store(true, Ordering::SeqCst);
+        (400, json!({"__type": "ConflictException", "Reason": "DESTINATION_PHONE_NUMBER_OPTED_OUT"}))
+    });
+    let until = clock() + SignedDuration::from_hours(1);
+    let id = stage.write(Message::new(Uuid::from_u128(1), streak(), until, clock()).to(PHONE.parse().ok())).await;
+    stage.send_job(&json!({"message_id": id}).to_string(), Timestamp::MAX, clock).await.expect("done for good");
+    let order = &stage.embedded.queues.bodies("inbound")[0];
+    assert!(order.starts_with(r#"{"blocked":"#) && order.contains("2026-11-23T15:00:00.000Z"), "{order}");
+}
+
+#[tokio::test]
 async fn a_text_that_may_have_gone_out_is_not_sent_again() {
     let stage = Stage::set().await;
     stage.simulator.simulator.set_faults(Faults { drop_response_rate: 1.0, ..Faults::default() });
@@ -412,6 +445,33 @@ async fn a_receipt_that_overtook_the_sender_keeps_its_status() {
     let late = stage.sender.messages.change(id, Change::Accepted, Some(1), Notes::default(), Timestamp::now()).await.expect("accept");
     assert!(matches!(late, sms::stores::Changed::No(Some(_))));
     assert_eq!(stage.row(id).await.status, Status::Delivered);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_receipt_that_overtook_the_sender_said_stays_and_the_rest_is_still_written_down() {
+    let mut stage = Stage::set().await;
+    let id = stage.pending(1, invitation(), PHONE).await;
+    let said = Notes::default().with("delivery_status", "DELIVERED").and_then(|said| said.with("parts", 3));
+    let said = said.and_then(|said| said.with("provider_message_id", "aws-0")).expect("notes");
+    stage.answer_after(200, json!({"MessageId": "aws-1"}), id, Change::Arrived, said);
+    stage.send(id).await.expect("send");
+    let row = stage.row(id).await;
+    assert_eq!((row.status, row.parts, row.provider_message_id.as_deref()), (Status::Delivered, Some(3), Some("aws-0")));
+    assert!(row.body.is_some() && row.encoding.is_some() && row.estimated_price.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_was_written_though_nobody_heard_so_gives_back_what_was_reserved_once() {
+    let mut stage = Stage::set().await;
+    let id = stage.write(reserved()).await;
+    let refusal = json!({"__type": "ConflictException", "Reason": "DESTINATION_PHONE_NUMBER_NOT_VERIFIED"});
+    stage.answer_after(400, refusal, id, Change::Refused, Notes::default());
+    for _ in 0..2 {
+        stage.send(id).await.expect("done for good");
+        let row = stage.row(id).await;
+        assert_eq!((row.status, row.settled), (Status::Failed, Some(MicroUsd(0))));
+        assert_eq!(stage.embedded.scan("LimitsTable").await.expect("scan")[0]["committed"], json!(-8830));
+    }
 }
 
 #[tokio::test]
@@ -459,47 +519,105 @@ async fn a_text_that_waited_into_the_night_waits_for_the_morning() {
     fn nine_in_the_evening() -> Timestamp {
         "2026-11-24T02:00:00Z".parse().expect("instant")
     }
+    // AWS tries for five seconds at least: what it would take now it would still try at nine.
+    fn a_moment_before() -> Timestamp {
+        nine_in_the_evening() - SignedDuration::from_secs(2)
+    }
+    let clocks: [fn() -> Timestamp; 2] = [nine_in_the_evening, a_moment_before];
+    for clock in clocks {
+        let mut stage = Stage::set().await;
+        stage.sender.quiet_hours = Some(sms::quiet_hours::SendingHours::default());
+        let text = |id: u128, content, hours| {
+            let phone = format!("+1202555010{id}").parse().ok();
+            Message::new(Uuid::from_u128(id), content, clock() + SignedDuration::from_hours(hours), clock()).to(phone)
+        };
+        let western = Message { time_zone: Some("America/Los_Angeles".into()), ..text(3, invitation(), 24) };
+        let mut rows = Vec::new();
+        for message in [text(1, invitation(), 24), text(2, streak(), 11), western, text(4, alert(), 24)] {
+            let id = stage.write(message).await;
+            stage.send_job(&json!({"message_id": id}).to_string(), Timestamp::MAX, clock).await.expect("send");
+            rows.push(stage.row(id).await);
+        }
+        assert_eq!(rows.iter().map(|row| row.status).collect::<Vec<_>>(), [Status::Held, Status::Expired, Status::Sent, Status::Sent]);
+        let release = rows[0].release_at.expect("a release");
+        let eight: Timestamp = "2026-11-24T13:00:00Z".parse().expect("instant");
+        assert!(eight <= release && release < eight + SignedDuration::from_mins(20), "{release}");
+    }
+}
+
+#[tokio::test]
+async fn who_moved_west_while_a_text_waited_is_not_texted_before_their_new_morning() {
+    fn eight_in_new_york() -> Timestamp {
+        "2026-11-24T13:00:00Z".parse().expect("instant")
+    }
     let mut stage = Stage::set().await;
     stage.sender.quiet_hours = Some(sms::quiet_hours::SendingHours::default());
-    let text = |id: u128, content, hours| {
-        let now = nine_in_the_evening();
-        let phone = format!("+1202555010{id}").parse().ok();
-        Message::new(Uuid::from_u128(id), content, now + SignedDuration::from_hours(hours), now).to(phone)
-    };
-    let western = Message { time_zone: Some("America/Los_Angeles".into()), ..text(3, invitation(), 24) };
-    let alert = Content::SecurityAlert(sms::content::SecurityAlert {
-        alert: sms::content::Alert::NewLogin,
-        detail: "Firefox".into(),
-        link: "https://allthrive.ai/s".into(),
-    });
-    let mut rows = Vec::new();
-    for message in [text(1, invitation(), 24), text(2, streak(), 11), western, text(4, alert, 24)] {
-        let id = stage.write(message).await;
-        let job = json!({"message_id": id}).to_string();
-        stage.send_job(&job, Timestamp::MAX, nine_in_the_evening).await.expect("send");
-        rows.push(stage.row(id).await);
+    let now = eight_in_new_york();
+    let ada = Recipient { time_zone: Some("Pacific/Honolulu".into()), ..consenting("ada", PHONE, now) };
+    stage.sender.recipients.put(&ada).await.expect("put");
+    let text = Message::new(Uuid::from_u128(1), invitation(), now + SignedDuration::from_hours(24), now).to(PHONE.parse().ok());
+    let id = stage.write(Message { user_id: Some(ada.user_id), time_zone: Some("America/New_York".into()), ..text }).await;
+    stage.send_job(&json!({"message_id": id}).to_string(), Timestamp::MAX, eight_in_new_york).await.expect("send");
+    let row = stage.row(id).await;
+    assert_eq!((row.status, row.time_zone.as_deref()), (Status::Held, Some("Pacific/Honolulu")), "so that it is booked on a day there");
+    let eight: Timestamp = "2026-11-24T18:00:00Z".parse().expect("instant");
+    assert!(row.release_at.is_some_and(|release| eight <= release && release < eight + SignedDuration::from_mins(20)), "{:?}", row.release_at);
+}
+
+#[tokio::test]
+async fn a_promotional_text_for_which_there_is_no_hour_is_not_sent_at_any() {
+    let mut stage = Stage::set().await;
+    let asked = stage.listen();
+    stage.sender.prices = "US=8830,GB=50000".parse().expect("prices");
+    let (anywhere, foreign) = ("+18665550101", "+447860019066");
+    let table = [
+        ("08:00-09:00", anywhere, invitation(), Some("at no hour of the day may texts be sent to America/New_York, ")),
+        ("08:00-21:00", foreign, invitation(), Some("nobody knows what time it is there")),
+        ("08:00-09:00", anywhere, alert(), None),
+    ];
+    for (id, (hours, phone, content, why)) in (1..).zip(table) {
+        stage.sender.quiet_hours = hours.parse().ok();
+        let id = stage.pending(id, content, phone).await;
+        stage.send(id).await.expect("send");
+        let row = stage.row(id).await;
+        assert_eq!(row.status, if why.is_some() { Status::Suppressed } else { Status::Sent }, "{phone}");
+        assert!(why.is_none_or(|why| row.delivery_detail.as_ref().is_some_and(|detail| detail.starts_with(why))), "{:?}", row.delivery_detail);
     }
-    assert_eq!(rows.iter().map(|row| row.status).collect::<Vec<_>>(), [Status::Held, Status::Expired, Status::Sent, Status::Sent]);
-    let release = rows[0].release_at.expect("a release");
-    let eight: Timestamp = "2026-11-24T13:00:00Z".parse().expect("instant");
-    assert!(eight <= release && release < eight + SignedDuration::from_mins(20), "{release}");
+    assert_eq!(asked.lock().expect("asked").len(), 1);
 }
 
 impl Stage {
-    /// Puts a provider in the place of the simulator that takes everything; answers with what it was asked, in order.
-    fn listen(&mut self) -> Arc<Mutex<Vec<serde_json::Value>>> {
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let heard = asked.clone();
+    /// Puts a provider in the place of the simulator that answers to what it is asked with a status and a body.
+    fn provide(&mut self, answer: impl Fn(serde_json::Value) -> (u16, serde_json::Value) + Send + Sync + 'static) {
         let sdk = sdk("http://127.0.0.1:9")
             .into_builder()
             .http_client(infallible_client_fn(move |request| {
-                let body = serde_json::from_slice(request.body().bytes().expect("a body")).expect("json");
-                heard.lock().expect("heard").push(body);
-                http::Response::builder().status(200).body(json!({"MessageId": "aws-1"}).to_string()).expect("response")
+                let (status, body) = answer(serde_json::from_slice(request.body().bytes().expect("a body")).expect("json"));
+                http::Response::builder().status(status).body(body.to_string()).expect("response")
             }))
             .build();
         self.sender.provider = Provider::new(&sdk, "US=+18663448034".parse().expect("identities"), "allthrive-sms".into(), None);
+    }
+
+    /// The same with one that takes everything; answers with what it was asked, in order.
+    fn listen(&mut self) -> Arc<Mutex<Vec<serde_json::Value>>> {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let heard = asked.clone();
+        self.provide(move |request| {
+            heard.lock().expect("heard").push(request);
+            (200, json!({"MessageId": "aws-1"}))
+        });
         asked
+    }
+
+    /// The same with one before whose answer `change` is made of the row of `id`. For tests with several threads.
+    fn answer_after(&mut self, status: u16, body: serde_json::Value, id: Uuid, change: Change, notes: Notes) {
+        let messages = self.sender.messages.clone();
+        self.provide(move |_| {
+            let changed = messages.change(id, change, None, notes.clone(), Timestamp::now());
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(changed)).expect("change");
+            (status, body.clone())
+        });
     }
 }
 
@@ -531,19 +649,14 @@ async fn what_aws_takes_before_the_quiet_hours_does_not_reach_a_phone_in_them() 
     }
     let mut stage = Stage::set().await;
     let asked = stage.listen();
-    let alert = Content::SecurityAlert(sms::content::SecurityAlert {
-        alert: sms::content::Alert::NewLogin,
-        detail: "Firefox".into(),
-        link: "https://allthrive.ai/s".into(),
-    });
     let a_minute_before: fn() -> Timestamp = || at(-60);
-    let at_the_last_moment: fn() -> Timestamp = || at(-2);
+    let at_the_last_moment: fn() -> Timestamp = || at(-5);
     let hours = Some(sms::quiet_hours::SendingHours::default());
     let cases = [
         (hours, invitation(), at(86_400), a_minute_before, 60),
         (hours, invitation(), at(-30), a_minute_before, 30),
         (hours, invitation(), at(86_400), at_the_last_moment, 5),
-        (hours, alert, at(86_400), a_minute_before, 86_460),
+        (hours, alert(), at(86_400), a_minute_before, 86_460),
         (None, invitation(), at(86_400), a_minute_before, 86_460),
     ];
     for ((hours, content, until, clock, seconds), id) in cases.into_iter().zip(1..) {
@@ -559,12 +672,8 @@ async fn what_aws_takes_before_the_quiet_hours_does_not_reach_a_phone_in_them() 
 async fn aws_s_own_spend_limit_closes_the_budget_and_the_refused_text_is_given_back() {
     let stage = Stage::set().await;
     stage.simulator.simulator.set_faults(Faults { spend_limit_usd: Some(0.0), ..Faults::default() });
-    let content = invitation();
-    let until = sms::message::useful_until(&content, Timestamp::now());
-    let mut message = Message::new(Uuid::from_u128(1), content, until, Timestamp::now()).to(PHONE.parse().ok());
     let month = sms::budget::month(Timestamp::now());
-    message.reserved = Some(sms::budget::Reserved { amount: MicroUsd(8830), resent: MicroUsd(0), month: month.clone(), day: None });
-    let id = stage.write(message).await;
+    let id = stage.write(reserved()).await;
     stage.send(id).await.expect("done for good");
 
     let row = stage.row(id).await;
@@ -583,12 +692,7 @@ async fn aws_s_own_spend_limit_closes_the_budget_and_the_refused_text_is_given_b
 #[tokio::test]
 async fn a_sender_that_died_before_the_books_is_made_good_by_the_job_s_return() {
     let stage = Stage::set().await;
-    let month = sms::budget::month(Timestamp::now());
-    let content = invitation();
-    let until = sms::message::useful_until(&content, Timestamp::now());
-    let mut message = Message::new(Uuid::from_u128(1), content, until, Timestamp::now()).to(PHONE.parse().ok());
-    message.reserved = Some(sms::budget::Reserved { amount: MicroUsd(8830), resent: MicroUsd(0), month, day: None });
-    let id = stage.write(message).await;
+    let id = stage.write(reserved()).await;
     for change in [Change::Claimed, Change::Refused] {
         stage.sender.messages.change(id, change, None, Notes::default(), Timestamp::now()).await.expect("change");
     }

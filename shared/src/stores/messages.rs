@@ -101,6 +101,13 @@ impl Notes {
         }
         Ok(self)
     }
+
+    /// Without what they say of `name`.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.0.retain(|(noted, _)| *noted != name);
+        self
+    }
 }
 
 impl Messages {
