@@ -6,6 +6,8 @@ tools_for = @command -v $(PYTHON) >/dev/null || { echo "error: Python is missing
 
 TO ?= ada
 TYPE ?= battle_invitation
+fuzz_targets := $(basename $(notdir $(wildcard tests/hostile/fuzz/fuzz_targets/*.rs)))
+found := $(CURDIR)/target/fuzz/found
 dry_run = $(if $(filter-out 0,$(DRY_RUN)),--dry-run)
 
 .DEFAULT_GOAL := help
@@ -63,8 +65,13 @@ storm: ## send 10,000 messages while everything that can break does (SEED=… ME
 	$(call tools_for,rust cloud sam clock)
 	@$(cloud) local/stack.py rig storm -- $(if $(SEED),--seed=$(SEED)) --messages=$(or $(MESSAGES),10000)
 
-fuzz: ## look for bytes that break what reads the words of others (TARGET=event SECONDS=600; wants a nightly compiler and cargo-fuzz)
-	cd tests/hostile && CARGO_TARGET_DIR=$(CURDIR)/target/fuzz cargo +nightly fuzz run $(or $(TARGET),event) -- -max_total_time=$(or $(SECONDS),600) -max_len=20000 -timeout=10
+fuzz: ## look for bytes that break what reads the words of others, ten minutes a target (TARGET=event SECONDS=600; wants a nightly compiler)
+	$(call tools_for,nightly fuzz)
+	@for target in $(or $(TARGET),$(fuzz_targets)); do \
+		echo "fuzzing $$target for $(or $(SECONDS),600) s" && mkdir -p $(found)/$$target && \
+		(cd tests/hostile && PATH="$(CURDIR)/.venv/cargo/bin:$$PATH" CARGO_TARGET_DIR=$(CURDIR)/target/fuzz \
+			cargo +nightly fuzz run $$target $(found)/$$target fuzz/corpus/$$target -- -max_total_time=$(or $(SECONDS),600) -max_len=20000 -timeout=10) || exit 1; \
+	done
 
 deploy: ## build for AWS and deploy to the account of AWS_PROFILE=…
 	$(call tools_for,rust cloud sam)

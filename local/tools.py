@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST_PYTHON = (3, 10)
 AXE = "axe-core@4.14.1"
-CARGO_TOOLS = {"deny": "cargo-deny@0.20.2", "cyclonedx": "cargo-cyclonedx@0.5.9"}
+CARGO_TOOLS = {"deny": "cargo-deny@0.20.2", "cyclonedx": "cargo-cyclonedx@0.5.9", "fuzz": "cargo-fuzz@0.13.2"}
 
 
 def fail(sentence):
@@ -37,6 +37,13 @@ def rust():
         fail("Rust is missing: install it as https://rustup.rs says, then open a new shell.")
     if not shutil.which("cc"):
         fail("A C compiler is missing, which Rust links with: `apt-get install build-essential`.")
+
+
+def nightly():
+    """The nightly compiler, whose instrumentation tells a fuzzer where it has been."""
+    rust()
+    if subprocess.run(["cargo", "+nightly", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
+        fail("A nightly compiler is missing, which fuzzing needs: `rustup toolchain install nightly`.")
 
 
 def environment(name):
@@ -125,10 +132,12 @@ def cargo_tool(name):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("needs", nargs="+", choices=["rust", "cloud", "sam", "openapi", "bench", "report", "browser", "axe", "clock", "deny", "cyclonedx"])
+    parser.add_argument("needs", nargs="+", choices=["rust", "nightly", "cloud", "sam", "openapi", "bench", "report", "browser", "axe", "clock", *CARGO_TOOLS])
     for need in parser.parse_args().needs:
         if need == "rust":
             rust()
+        elif need == "nightly":
+            nightly()
         elif need == "browser":
             browser()
         elif need == "axe":

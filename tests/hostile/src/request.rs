@@ -7,7 +7,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use axum::{Router, body::to_bytes};
-use lambda_http::{LambdaEvent, request::LambdaRequest};
+use lambda_http::{Body, LambdaEvent, request::LambdaRequest};
 use serde_json::{Value, json};
 use sms::{
     budget::Budget,
@@ -33,7 +33,8 @@ thread_local! {
 /// A request: it gets an answer, that is no repetition of what was asked where that was refused, and no stack trace.
 pub fn request(bytes: &[u8]) {
     let Some(event) = read(bytes) else { return };
-    let asked = event.to_string();
+    // Both: the event has a token that the bytes have not, and a body that it has in base64 is to be read in the bytes.
+    let asked = format!("{event}\n{}", String::from_utf8_lossy(bytes));
     let Ok(payload) = serde_json::from_value::<LambdaRequest>(event) else { return };
     let request: lambda_http::Request = with_a_safe_url(LambdaEvent::new(payload, lambda_http::Context::default())).payload.into();
     API.with(|api| {
@@ -61,10 +62,14 @@ fn said_in(problem: &Value, tell: &mut impl FnMut(&str)) {
     }
 }
 
-/// The event that API Gateway would make of it.
+/// The event that API Gateway would make of it, with a body that is no UTF-8 in base64.
 fn read(bytes: &[u8]) -> Option<Value> {
-    let text = String::from_utf8_lossy(bytes);
-    let (head, body) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let end = bytes.windows(2).position(|pair| pair == b"\n\n").unwrap_or(bytes.len());
+    let head = String::from_utf8_lossy(&bytes[..end]);
+    let body = bytes.get(end + 2..).unwrap_or_default();
+    let text = str::from_utf8(body);
+    let in_base64 = text.is_err();
+    let body = text.map_or_else(|_| json!(Body::from(body)), Value::from);
     let mut lines = head.lines();
     let (method, target) = lines.next()?.split_once(' ')?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -86,7 +91,7 @@ fn read(bytes: &[u8]) -> Option<Value> {
     headers.entry("host").or_insert("d".into());
     headers.entry("x-forwarded-proto").or_insert("https".into());
     Some(json!({"version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query, "headers": headers, "requestContext": context,
-        "body": body, "isBase64Encoded": false}))
+        "body": body, "isBase64Encoded": in_base64}))
 }
 
 fn keys() -> String {
