@@ -1,7 +1,8 @@
 """Takes every permission away from every function of the running local stack, one at a time, and looks at what no longer works.
 
 Each function lives through what it is there for while one action is missing from one statement of its role. If nothing is
-denied, nobody needs that action. What was taken away is given back, also after Ctrl-C.
+denied, nobody needs that action. Before that it lives through all of it with every permission, and nothing may be denied:
+what is denied later is so for what was taken away. What was taken away is given back, also after Ctrl-C.
 """
 
 import argparse
@@ -26,6 +27,8 @@ from cloud import Fault
 from ring import Local
 
 PATIENCE_SECONDS = 20
+# After the last journey: long enough for a text to be sent and its receipt to come.
+SETTLING_SECONDS = 5
 PAST = "2026-01-01T00:00:00.000Z"
 BLOCKS_US = "Phone has blocked SMS"
 DENIED = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
@@ -53,6 +56,7 @@ def main():
         for function in arguments.functions or LIVES:
             role, policy = doors.policy(function)
             undo.callback(doors.give, role, function, policy)
+            doors.demand_nothing_denied(function)
             for statement, action in permissions(policy):
                 if reason := elsewhere(statement, action):
                     print(f"| {function} | {statement['Sid']} | {action} | not seen here: {reason} |", flush=True)
@@ -85,6 +89,14 @@ def permissions(policy):
 
 def actions(statement):
     return [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+
+
+def journeys(function, sid):
+    """Those that need the statement."""
+    known = LIVES[function].get(sid)
+    if not known:
+        raise Fault(f"No journey is known for the statement {sid} of the {function}: add one to {__file__}.")
+    return known if isinstance(known, tuple) else (known,)
 
 
 def elsewhere(statement, action):
@@ -128,12 +140,18 @@ class Doors:
     def give(self, role, function, policy):
         self.iam.put_role_policy(RoleName=role, PolicyName=function, PolicyDocument=json.dumps(policy))
 
+    def demand_nothing_denied(self, function):
+        """Every journey of the function once, with nothing taken away."""
+        began = time.time()
+        for journey in dict.fromkeys(journey for sid in LIVES[function] for journey in journeys(function, sid)):
+            journey(self)
+        time.sleep(SETTLING_SECONDS)
+        if denied := self.denied(function, began):
+            raise Fault(f"The {function} was denied {', '.join(sorted(denied))} with nothing taken away: its role, or the running stack, lacks it.")
+
     def lost(self, function, sid, action):
         """The journey on which the function was denied `action`."""
-        journeys = LIVES[function].get(sid)
-        if not journeys:
-            raise Fault(f"No journey is known for the statement {sid} of the {function}: add one to {__file__}.")
-        for journey in journeys if isinstance(journeys, tuple) else (journeys,):
+        for journey in journeys(function, sid):
             began = time.time()
             journey(self)
             deadline = time.monotonic() + PATIENCE_SECONDS

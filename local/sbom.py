@@ -19,13 +19,17 @@ def main():
     if code := subprocess.run(command, cwd=ROOT, env=env, check=False).returncode:
         return code
     names = {path.parent.name for path in ROOT.glob("functions/*/Cargo.toml")}
+    missing = set(names)
     for made in (path for place in ("functions", "shared", "simulator", "tests", "bench") for path in (ROOT / place).rglob("*.cdx.json")):
         name = made.name.partition("_")[0]
         if name in names and made.parent.name == name:
             target = shutil.move(made, folder / f"{name}.cdx.json")
+            missing.discard(name)
             print(f"{Path(target).relative_to(ROOT)}: {len(json.loads(Path(target).read_text())['components'])} components")
         else:
             made.unlink()
+    if missing:
+        return f"error: cargo-cyclonedx wrote no bill of materials for {', '.join(sorted(missing))}."
     return 0
 
 

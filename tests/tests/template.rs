@@ -2,6 +2,8 @@
 
 #[path = "template/operations.rs"]
 mod operations;
+#[path = "template/permissions.rs"]
+mod permissions;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
