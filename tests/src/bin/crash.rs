@@ -1,7 +1,7 @@
 //! `make crash`: kills every function at every call it makes, and prints what became of the texts.
 #![expect(clippy::print_stdout, reason = "that is what it is for")]
 
-use journeys::rig::crash::{Scenario, crash};
+use journeys::rig::crash::{Scenario, Target, crash};
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 
 /// Worlds that live side by side.
@@ -33,17 +33,21 @@ async fn main() -> anyhow::Result<()> {
     println!("| scenario | function | call | killed | texts sent | final status | verdict |\n|---|---|---|---|---|---|---|");
     let (mut deaths, mut survived, mut red, mut missed) = (0, 0, 0, Vec::new());
     crash(&wanted, every, SIDE_BY_SIDE, |cell| {
-        let name = format!("{} | {} | {} {} | {}", cell.scenario.name(), cell.function, cell.nth, cell.call, cell.kill.name());
+        let name = match &cell.target {
+            None => format!("{} | nobody | – | –", cell.scenario.name()),
+            Some(Target { function, call, nth, kill }) => format!("{} | {function} | {nth} {call} | {}", cell.scenario.name(), kill.name()),
+        };
+        let is_missed = cell.target.is_some() && !cell.struck;
         deaths += usize::from(cell.struck);
         survived += usize::from(cell.struck && cell.broken.is_empty());
         red += usize::from(!cell.broken.is_empty());
         let verdict = match &cell.broken[..] {
-            [] if cell.struck => "holds".to_owned(),
-            [] => "**MISSED**: the call was not made, twice".to_owned(),
+            [] if is_missed => "**MISSED**: the call was not made, twice".to_owned(),
+            [] => "holds".to_owned(),
             broken => format!("**BROKEN**: {}", broken.join("; ")),
         };
         println!("| {name} | {} | {} | {verdict} |", cell.sent, cell.statuses);
-        if !cell.struck {
+        if is_missed {
             missed.push(name);
         }
     })

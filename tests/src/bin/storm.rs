@@ -28,14 +28,14 @@ async fn main() -> anyhow::Result<()> {
             other => return Err(other.unexpected().into()),
         }
     }
-    println!("SEED={seed} repeats this storm of {messages} messages");
+    println!("SEED={seed} repeats the schedule of this storm of {messages} messages");
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/rig").join(format!("storm-{seed}-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let report = storm(&folder, seed, messages, tell).await;
     drop(std::fs::remove_dir_all(&folder));
     let report = report?;
     print(&report);
-    anyhow::ensure!(report.broken.is_empty(), "{} promises are broken: SEED={seed} repeats it", report.broken.len());
+    anyhow::ensure!(report.broken.is_empty(), "{} promises are broken: SEED={seed} repeats the schedule", report.broken.len());
     println!("nothing was sent twice that never may be, nothing is lost, no cap and no budget was passed");
     Ok(())
 }
@@ -60,7 +60,9 @@ fn print(report: &Report) {
         println!("| {name} | {count} |");
     }
     let hours = report.lasted.as_hours();
-    println!("\n{} calls to AWS, {} texts sent, {} dead letters; on its own clock it lasted {hours} hours", report.calls, report.sent, report.dead);
+    let Report { calls, sent, dead, worn_out, .. } = report;
+    println!("\n{calls} calls to AWS, {sent} texts sent; on its own clock it lasted {hours} hours");
+    println!("{dead} dead letters: {} say why, and of {worn_out} every function died that tried them", dead - worn_out);
     for broken in &report.broken {
         println!("**BROKEN**: {broken}");
     }

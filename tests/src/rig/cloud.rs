@@ -11,8 +11,15 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use simulator::{Faults, Running, Sink};
 use sms::phone::PhoneNumber;
-use std::sync::{Arc, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 use tokio::sync::{Mutex, mpsc};
+use uuid::Uuid;
 
 use super::{clock::Clock, sqs::Sqs};
 use crate::embedded::{Embedded, sdk};
@@ -31,8 +38,12 @@ pub struct Cloud {
     receipts: Arc<Mutex<mpsc::UnboundedReceiver<String>>>,
     replies: Arc<Mutex<mpsc::UnboundedReceiver<String>>>,
     receipts_take: Arc<std::sync::Mutex<SignedDuration>>,
+    /// Whether receipts come without what AWS was given to remember.
+    strays: Arc<AtomicBool>,
     /// The last receipts of texts, as the provider published them.
     last_words: Arc<std::sync::Mutex<Vec<Value>>>,
+    /// How often AWS took a text and whoever had handed it over may not have written that down.
+    doubts: Arc<std::sync::Mutex<BTreeMap<Uuid, u64>>>,
     http: reqwest::Client,
     /// What DynamoDB's calls have used, while somebody wants to know.
     meter: Arc<std::sync::Mutex<Option<Units>>>,
@@ -48,7 +59,7 @@ pub struct Units {
 }
 
 /// The operations of DynamoDB that read.
-const READS: [&str; 5] = ["GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"];
+pub const READS: [&str; 5] = ["GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"];
 
 impl Cloud {
     /// An empty one, in which receipts come at once.
@@ -71,7 +82,9 @@ impl Cloud {
             receipts: Arc::new(Mutex::new(receipts_come)),
             replies: Arc::new(Mutex::new(replies_come)),
             receipts_take: Arc::default(),
+            strays: Arc::default(),
             last_words: Arc::default(),
+            doubts: Arc::default(),
             http: reqwest::Client::builder().no_proxy().tcp_nodelay(true).build()?,
             meter: Arc::default(),
         })
@@ -165,10 +178,8 @@ impl Cloud {
         for (channel, queue, takes) in [(&self.receipts, "ReceiptsQueue", receipts_take), (&self.replies, "InboundQueue", SignedDuration::ZERO)] {
             let mut channel = channel.lock().await;
             while let Ok(message) = channel.try_recv() {
-                if queue == "ReceiptsQueue" {
-                    self.note_last_word(&message);
-                }
-                let envelope = json!({"Type": "Notification", "MessageId": uuid::Uuid::new_v4().to_string(), "TopicArn": "arn:aws:sns:us-east-1:000000000000:topic",
+                let message = if queue == "ReceiptsQueue" { self.receipt(message) } else { message };
+                let envelope = json!({"Type": "Notification", "MessageId": Uuid::new_v4().to_string(), "TopicArn": "arn:aws:sns:us-east-1:000000000000:topic",
                     "Message": message, "Timestamp": self.clock.now().to_string()});
                 for _ in 0..if twice() { 2 } else { 1 } {
                     self.sqs.put(queue, &envelope.to_string(), Value::Null, self.clock.now() + takes);
@@ -179,11 +190,33 @@ impl Cloud {
         delivered
     }
 
-    fn note_last_word(&self, receipt: &str) {
-        let event = serde_json::from_str::<Value>(receipt).unwrap_or_default();
+    /// From now on receipts do not say whose they are.
+    pub fn receipts_stray(&self) {
+        self.strays.store(true, Ordering::Release);
+    }
+
+    /// A receipt as it goes out. The last one of a text is kept in mind.
+    fn receipt(&self, message: String) -> String {
+        let mut event = serde_json::from_str::<Value>(&message).unwrap_or_default();
         if event["isFinal"] == true {
-            self.last_words.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+            self.last_words.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
         }
+        if !self.strays.load(Ordering::Acquire) {
+            return message;
+        }
+        event.as_object_mut().map(|members| members.remove("context"));
+        event.to_string()
+    }
+
+    /// AWS took a text, and whoever handed it over may not write that down.
+    pub fn doubt(&self, message_id: Uuid) {
+        *self.doubts.lock().unwrap_or_else(PoisonError::into_inner).entry(message_id).or_default() += 1;
+    }
+
+    /// How often that was so.
+    #[must_use]
+    pub fn doubts(&self, message_id: Uuid) -> u64 {
+        self.doubts.lock().unwrap_or_else(PoisonError::into_inner).get(&message_id).copied().unwrap_or_default()
     }
 
     /// The last receipts of texts that are on their way or have come, as the provider published them.

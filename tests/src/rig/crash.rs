@@ -16,16 +16,13 @@ use anyhow::Context;
 use futures::StreamExt;
 use jiff::{SignedDuration, civil::time, tz::TimeZone};
 use serde_json::{Value, json};
-use sms::{
-    consent::verify,
-    message::Status,
-    phone::PhoneNumber,
-    recipient::{Consent, Recipient},
-};
+use simulator::Faults;
+use sms::{consent::verify, event::message_id, kind::Kind, message::Status, phone::PhoneNumber};
 use uuid::Uuid;
 
 use super::{
     function::Outcome,
+    sqs::DEAD,
     wire::{Call, Fate, Hand},
     world::{Broken, World},
 };
@@ -70,6 +67,14 @@ pub enum Scenario {
     StopInTheLane,
     /// Somebody switches texts off while an invitation waits in its lane.
     SwitchOffInTheLane,
+    /// A record that nobody can read, in every queue.
+    Unreadable,
+    /// Two texts, of which AWS takes one and wants the other later.
+    Throttled,
+    /// An invitation for which there is no slot for ten minutes.
+    NoSlot,
+    /// An invitation whose receipts do not say whose they are.
+    StrayReceipts,
     /// Somebody is erased while a text for them is under way.
     Leaving,
     /// AWS's list and ours are not the same.
@@ -78,7 +83,7 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 24] = [
         Self::Invitation,
         Self::Code,
         Self::Alert,
@@ -97,6 +102,10 @@ impl Scenario {
         Self::OptIn,
         Self::StopInTheLane,
         Self::SwitchOffInTheLane,
+        Self::Unreadable,
+        Self::Throttled,
+        Self::NoSlot,
+        Self::StrayReceipts,
         Self::Leaving,
         Self::Drift,
     ];
@@ -113,6 +122,30 @@ impl Scenario {
             name.extend(c.to_lowercase());
         }
         name
+    }
+
+    /// What comes of it if nobody dies: how many texts AWS takes, and what the rows say in the end.
+    fn unharmed(self) -> (u64, &'static str) {
+        match self {
+            Self::Invitation
+            | Self::Code
+            | Self::Alert
+            | Self::UnansweredInvitation
+            | Self::UnansweredAlert
+            | Self::SilentInvitation
+            | Self::SilentAlert
+            | Self::Help
+            | Self::Held
+            | Self::NoSlot
+            | Self::StrayReceipts => (1, "delivered"),
+            Self::Blocked => (1, "suppressed, undelivered"),
+            Self::Refused => (0, "failed, suppressed"),
+            Self::Stop | Self::StopInTheLane | Self::SwitchOffInTheLane | Self::Leaving => (0, "suppressed"),
+            Self::PlainStop => (1, "delivered, suppressed"),
+            Self::Digest => (1, "delivered, merged ×3"),
+            Self::OptIn | Self::Throttled => (2, "delivered ×2"),
+            Self::Start | Self::Unreadable | Self::Drift => (0, ""),
+        }
     }
 
     fn settings(self) -> &'static [(&'static str, &'static str)] {
@@ -148,7 +181,8 @@ impl Scenario {
             world.cloud.receipts_take(SignedDuration::from_hours(1));
         }
         let sample = |kind: &str| Published::sample(kind, "ada");
-        let says = async |words: &str| world.cloud.provider.simulator.person_texts(&phone, words).await.map(drop);
+        let says = async |words: &str| world.cloud.provider.simulator.person_texts(&phone, words).await;
+        let mut said = None;
         match self {
             Self::Invitation => {
                 let event = sample("battle_invitation")?;
@@ -160,9 +194,9 @@ impl Scenario {
             }
             Self::Code => world.publish(&sample("phone_verification")?.with("phone", phone.as_e164())),
             Self::Alert | Self::UnansweredAlert | Self::SilentAlert => world.publish(&sample("security_alert")?),
-            Self::Stop | Self::Start => says("STOP").await?,
-            Self::PlainStop => says("Please stop texting me").await?,
-            Self::Help => says("HELP").await?,
+            Self::Stop | Self::Start => drop(says("STOP").await?),
+            Self::PlainStop => said = Some(says("Please stop texting me").await?),
+            Self::Help => said = Some(says("HELP").await?),
             Self::Digest => {
                 for kind in ["battle_invitation", "battle_result", "achievement_unlock"] {
                     world.publish(&sample(kind)?);
@@ -172,13 +206,32 @@ impl Scenario {
             Self::StopInTheLane => {
                 world.publish(&sample("battle_invitation")?);
                 world.run_fed("producer", hand).await?;
-                says("STOP").await?;
+                drop(says("STOP").await?);
                 obeyed(world, hand).await?;
             }
             Self::SwitchOffInTheLane => {
                 world.publish(&sample("battle_invitation")?);
                 world.run_fed("producer", hand).await?;
-                switch_off(world).await?;
+                ask(world, hand, "PATCH", "/v1/users/ada/preferences", &json!({"smsEnabled": false})).await?;
+            }
+            Self::Unreadable => {
+                for (_, polling) in &world.feeds {
+                    world.cloud.sqs.put(polling.queue, &garbage(polling.queue), Value::Null, world.now());
+                }
+            }
+            Self::Throttled => {
+                let faults = Faults { parts_per_second: Some(1), receipt_delay_ms: 0, ..Faults::default() };
+                world.cloud.provider.simulator.set_faults(faults);
+                world.publish(&sample("security_alert")?);
+                world.publish(&sample("phone_verification")?.with("phone", phone.as_e164()));
+            }
+            Self::NoSlot => {
+                world.busy(SignedDuration::from_mins(10)).await?;
+                world.publish(&sample("battle_invitation")?);
+            }
+            Self::StrayReceipts => {
+                world.cloud.receipts_stray();
+                world.publish(&sample("battle_invitation")?);
             }
             Self::Leaving => {
                 world.publish(&sample("battle_invitation")?);
@@ -194,13 +247,13 @@ impl Scenario {
             }
         }
         world.settle(hand).await?;
-        self.check(world, hand, &phone, &mut broken).await?;
+        self.check(world, hand, &phone, said.as_deref(), &mut broken).await?;
         broken.0.extend(world.broken().await?.0);
         Ok(broken)
     }
 
-    /// What only this one promises.
-    async fn check(self, world: &World, hand: &Hand, phone: &PhoneNumber, broken: &mut Broken) -> anyhow::Result<()> {
+    /// What only this one promises. `said` is what AWS calls the words that want an answer.
+    async fn check(self, world: &World, hand: &Hand, phone: &PhoneNumber, said: Option<&str>, broken: &mut Broken) -> anyhow::Result<()> {
         let opted_out = async || anyhow::Ok(world.opt_outs().get(phone).await?.is_some_and(|opt_out| opt_out.everything_since.is_some()));
         match self {
             Self::Start => {
@@ -234,6 +287,8 @@ impl Scenario {
             Self::OptIn => {
                 let ada = world.recipients().get(&user("ada")).await?.context("nobody is there")?;
                 broken.unless(ada.standing_consent().is_some(), || "the yes is lost".into());
+                let welcomes = world.rows().await?.iter().filter(|(row, _)| row.kind() == Kind::OptInConfirmation).count();
+                broken.unless(welcomes == 1, || format!("{welcomes} welcomes"));
             }
             Self::StopInTheLane | Self::SwitchOffInTheLane => {
                 // Not even asked for: the network would stop what we did not.
@@ -248,15 +303,35 @@ impl Scenario {
                 let left = rows.iter().any(|(row, _)| row.phone.is_some() || row.body.is_some());
                 broken.unless(!left, || "something is left of who was erased".into());
             }
+            Self::Unreadable => {
+                let dead = world.cloud.sqs.all(DEAD);
+                for (_, polling) in &world.feeds {
+                    let is_kept = dead.iter().any(|letter| letter.body == garbage(polling.queue));
+                    broken.unless(is_kept, || format!("a record of {} is lost", polling.queue));
+                }
+            }
             Self::Drift => broken.unless(opted_out().await?, || "the drift was not repaired".into()),
             _ => {}
         }
+        if let Some(said) = said {
+            let answer = message_id("sms/replies", said);
+            broken.unless(world.rows().await?.iter().any(|(row, _)| row.message_id == answer), || "nobody answers".into());
+        }
+        // One death is less than what a record is tried.
+        let dead = world.cloud.sqs.all(DEAD);
+        let may_be_dead = matches!(self, Self::Unreadable | Self::StrayReceipts);
+        broken.unless(may_be_dead || dead.is_empty(), || format!("{} dead letters", dead.len()));
         if let Some(ada) = world.recipients().get(&user("ada")).await?.filter(|ada| !ada.erased) {
             let ledger = world.ledger("ada").await?;
             broken.unless(verify(&ledger, ada.ledger.as_ref()).is_ok(), || "the consent ledger is broken".into());
         }
         Ok(())
     }
+}
+
+/// What nobody can read, in `queue`.
+fn garbage(queue: &str) -> String {
+    format!("nothing that anybody can read, in {queue}")
 }
 
 /// Lets inbound obey what was said, and nobody else do anything meanwhile.
@@ -272,13 +347,6 @@ async fn obeyed(world: &World, hand: &Hand) -> anyhow::Result<()> {
         world.cloud.clock.forward(polling.visibility)?;
     }
     anyhow::bail!("it is never obeyed")
-}
-
-/// Ada switches texts off: what the api makes of her row.
-async fn switch_off(world: &World) -> anyhow::Result<()> {
-    let ada = world.recipients().get(&user("ada")).await?.context("nobody is there")?;
-    let consent = ada.consent.clone().map(|consent| Consent { revoked_at: Some(world.now()), ..consent });
-    world.recipients().put(&Recipient { sms_enabled: false, consent, ..ada }).await
 }
 
 /// Somebody proves a number and says yes, asking again whenever nobody answers.
@@ -370,14 +438,8 @@ impl Kill {
 pub struct Cell {
     /// What happens.
     pub scenario: Scenario,
-    /// Who is killed.
-    pub function: &'static str,
-    /// At which call, such as `DynamoDB.UpdateItem`.
-    pub call: String,
-    /// At which of those that it makes, from 1.
-    pub nth: usize,
-    /// When.
-    pub kill: Kill,
+    /// Who dies, if anybody does.
+    pub target: Option<Target>,
     /// Texts that AWS took.
     pub sent: u64,
     /// What the rows say in the end, such as `delivered, merged ×3`.
@@ -390,11 +452,15 @@ pub struct Cell {
 
 /// A call that is to be the last one of its process.
 #[derive(Debug, Clone)]
-struct Target {
-    function: &'static str,
-    call: String,
-    nth: usize,
-    kill: Kill,
+pub struct Target {
+    /// Who is killed.
+    pub function: &'static str,
+    /// At which call, such as `DynamoDB.UpdateItem`.
+    pub call: String,
+    /// At which of those that it makes, from 1.
+    pub nth: usize,
+    /// When.
+    pub kill: Kill,
 }
 
 #[derive(Default)]
@@ -435,13 +501,14 @@ impl Drop for Folder {
     }
 }
 
-async fn life(scenario: Scenario, target: Option<Target>) -> anyhow::Result<(Arc<Seen>, u64, String, Vec<String>)> {
+/// Lives `scenario`, until a process dies as `target` has it, if it does, and on; answers also with the calls that were made.
+async fn life(scenario: Scenario, target: Option<Target>) -> anyhow::Result<(Cell, Vec<(&'static str, String)>)> {
     let folder = Folder::new()?;
     let world = World::new(&folder.0, scenario.settings()).await?;
     let seen = Arc::new(Seen::default());
-    let broken = match scenario.live(&world, &hand(target, seen.clone())).await {
-        Ok(broken) => broken.0,
-        Err(error) => vec![format!("{error:#}")],
+    let mut broken = match scenario.live(&world, &hand(target.clone(), seen.clone())).await {
+        Ok(broken) => broken,
+        Err(error) => Broken(vec![format!("{error:#}")]),
     };
     let mut statuses = BTreeMap::<_, usize>::new();
     for (row, _) in world.rows().await? {
@@ -449,24 +516,24 @@ async fn life(scenario: Scenario, target: Option<Target>) -> anyhow::Result<(Arc
     }
     let shown = |(status, times): (&str, usize)| if times == 1 { status.to_owned() } else { format!("{status} ×{times}") };
     let statuses = statuses.into_iter().map(shown).collect::<Vec<_>>().join(", ");
-    Ok((seen, world.cloud.provider.simulator.stats().accepted, statuses, broken))
-}
-
-/// Lives `scenario` until a process dies as `target` has it, and on.
-async fn death(scenario: Scenario, target: Target) -> anyhow::Result<Cell> {
-    let (seen, sent, statuses, broken) = life(scenario, Some(target.clone())).await?;
-    let struck = seen.struck.load(Ordering::Acquire);
-    let Target { function, call, nth, kill } = target;
-    Ok(Cell { scenario, function, call, nth, kill, sent, statuses, struck, broken })
+    let sent = world.cloud.provider.simulator.stats().accepted;
+    if target.is_none() {
+        let says_why = world.cloud.sqs.all(DEAD).iter().all(|letter| !letter.is_worn_out);
+        broken.unless(says_why, || "a dead letter does not say why".into());
+        let wanted = scenario.unharmed();
+        broken.unless(wanted == (sent, statuses.as_str()), || format!("{sent} texts, {statuses}: expected {wanted:?}"));
+    }
+    let calls = std::mem::take(&mut *seen.calls.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok((Cell { scenario, target, sent, statuses, struck: seen.struck.load(Ordering::Acquire), broken: broken.0 }, calls))
 }
 
 /// Lives `scenarios`, unharmed and then with a death at every call, or every `step`th of them all; tells `report` about each.
 pub async fn crash(scenarios: &[Scenario], step: usize, side_by_side: usize, mut report: impl FnMut(&Cell)) -> anyhow::Result<()> {
     let mut targets = Vec::new();
     for scenario in scenarios {
-        let (seen, _, _, broken) = life(*scenario, None).await?;
-        anyhow::ensure!(broken.is_empty(), "{} does not hold even unharmed: {broken:?}", scenario.name());
-        let calls = std::mem::take(&mut *seen.calls.lock().unwrap_or_else(PoisonError::into_inner));
+        let (cell, calls) = life(*scenario, None).await?;
+        anyhow::ensure!(cell.broken.is_empty(), "{} does not hold even unharmed: {:?}", scenario.name(), cell.broken);
+        report(&cell);
         for function in super::world::FUNCTIONS {
             let mut made = BTreeMap::<&String, usize>::new();
             for (_, call) in calls.iter().filter(|(name, _)| *name == function) {
@@ -479,9 +546,9 @@ pub async fn crash(scenarios: &[Scenario], step: usize, side_by_side: usize, mut
         }
     }
     let cells = futures::stream::iter(targets.into_iter().step_by(step)).map(async |(scenario, target)| {
-        let cell = death(scenario, target.clone()).await?;
+        let (cell, _) = life(scenario, Some(target.clone())).await?;
         // A life that went another way, and never made the call, shows nothing of it: it is lived once more.
-        if cell.struck || !cell.broken.is_empty() { Ok(cell) } else { death(scenario, target).await }
+        if cell.struck || !cell.broken.is_empty() { anyhow::Ok(cell) } else { Ok(life(scenario, Some(target)).await?.0) }
     });
     let mut cells = cells.buffered(side_by_side);
     while let Some(cell) = cells.next().await {

@@ -2,13 +2,17 @@
 //!
 //! `UPDATE_SAMPLES=<name>` makes the test write a new one, `tests/samples/<name>.json`. None is ever changed: it stands for what is in production.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp, civil::time, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sms::{kind::Lane, message::Status, recipient::Recipient};
+use uuid::Uuid;
 
 use super::{
     sqs::DEAD,
@@ -49,6 +53,23 @@ impl Sample {
         Ok(Self { at: world.now(), tables, queues })
     }
 
+    /// The path of every value that is anywhere in it, such as `OptOutsTable.phone.S`.
+    #[must_use]
+    pub fn paths(&self) -> BTreeSet<String> {
+        let mut paths = BTreeSet::new();
+        for (table, items) in &self.tables {
+            for item in items {
+                add_paths(table, item, &mut paths);
+            }
+        }
+        for (queue, bodies) in &self.queues {
+            for body in bodies.iter().filter_map(|body| serde_json::from_str::<Value>(body).ok()) {
+                add_paths(queue, &body, &mut paths);
+            }
+        }
+        paths
+    }
+
     /// Puts all of it into an empty `world`, and turns its clock back to then.
     pub fn put_into(&self, world: &World) -> anyhow::Result<()> {
         world.cloud.clock.forward(self.at.duration_since(world.now()))?;
@@ -64,6 +85,27 @@ impl Sample {
         }
         Ok(())
     }
+}
+
+fn add_paths(path: &str, value: &Value, paths: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                add_paths(&format!("{path}.{}", general(name)), value, paths);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                add_paths(path, item, paths);
+            }
+        }
+        _ => drop(paths.insert(path.to_owned())),
+    }
+}
+
+/// A name without what differs from one text, or one hour, to the next.
+fn general(name: &str) -> String {
+    if Uuid::parse_str(name).is_ok() { "*".into() } else { name.replace(|c: char| c.is_ascii_digit(), "#") }
 }
 
 /// The samples that there are, by name.
@@ -85,9 +127,10 @@ pub async fn live(world: &World) -> anyhow::Result<()> {
     let gentle: Hand = std::sync::Arc::new(|_: &Call<'_>| Fate::Pass);
     world.compared().await?;
     nights(world, &gentle).await?;
-    for n in 0..10 {
+    for n in 0..13 {
         world.person(&format!("u{n}"), &phone(n)).await?;
     }
+    words(world, &gentle).await?;
     ends(world, &gentle).await?;
     deaths(world, &gentle).await?;
     waits(world, &gentle).await?;
@@ -130,6 +173,17 @@ async fn ends(world: &World, gentle: &Hand) -> anyhow::Result<()> {
     let mut over = Published::sample("direct_message", "u1")?;
     over.event["expirytime"] = sms::moment::text(world.now() - SignedDuration::from_hours(1)).into();
     world.publish(&over);
+    world.pump(gentle).await
+}
+
+/// Everything stopped, a category stopped, and started again.
+async fn words(world: &World, gentle: &Hand) -> anyhow::Result<()> {
+    for (n, words) in [(10, "STOP"), (11, "STOP BATTLES"), (12, "STOP"), (12, "START")] {
+        world.cloud.provider.simulator.person_texts(&phone(n).parse()?, words).await?;
+        world.arrived().await?;
+        world.run_fed("inbound", gentle).await?;
+        world.cloud.clock.forward(SignedDuration::from_secs(1))?;
+    }
     world.pump(gentle).await
 }
 
@@ -188,6 +242,10 @@ async fn is_complete(world: &World) -> anyhow::Result<()> {
         let is_claimed = rows.iter().any(|row| row.status == Status::Sending && row.lane == lane);
         anyhow::ensure!(is_claimed, "no sender has a text of the {lane:?} lane");
     }
+    let row = async |n| world.opt_outs().get(&phone(n).parse()?).await?.with_context(|| format!("u{n} has said nothing"));
+    anyhow::ensure!(row(10).await?.everything_since.is_some(), "nobody has stopped everything");
+    anyhow::ensure!(!row(11).await?.categories.is_empty(), "nobody has stopped a category");
+    anyhow::ensure!(row(12).await?.started_at.is_some(), "nobody has started again");
     let sample = Sample::of(world)?;
     for (table, items) in &sample.tables {
         anyhow::ensure!(!items.is_empty(), "nothing is in {table}");

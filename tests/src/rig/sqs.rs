@@ -1,4 +1,4 @@
-//! SQS in this process: at least once, in no order, with visibility time-outs by a clock that can be moved, and a dead-letter queue.
+//! SQS in this process: at least once, in no order if one is asked for, with visibility time-outs by a clock that can be moved, and a dead-letter queue.
 
 use std::{
     collections::BTreeMap,
@@ -20,8 +20,10 @@ pub struct Stored {
     pub id: String,
     /// What it says.
     pub body: String,
-    /// Why it is a dead letter, if it is one with a reason.
+    /// What came with it. A function that sets a record aside says why.
     pub attributes: Value,
+    /// Whether it is a dead letter because it was tried too often, so that nobody could say why.
+    pub is_worn_out: bool,
     visible_at: Timestamp,
     receives: u32,
     handle: String,
@@ -43,6 +45,14 @@ pub struct Polling {
 /// The dead-letter queue's logical id.
 pub const DEAD: &str = "DeadLetterQueue";
 
+impl Stored {
+    /// Whether somebody said why it is a dead letter.
+    #[must_use]
+    pub fn has_reason(&self) -> bool {
+        self.attributes["reason"]["StringValue"].as_str().is_some_and(|reason| !reason.is_empty())
+    }
+}
+
 impl Sqs {
     fn queues(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Stored>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -52,7 +62,7 @@ impl Sqs {
     #[expect(clippy::must_use_candidate, reason = "most do not want to know")]
     pub fn put(&self, queue: &str, body: &str, attributes: Value, visible_at: Timestamp) -> String {
         let id = Uuid::new_v4().to_string();
-        let stored = Stored { id: id.clone(), body: body.to_owned(), attributes, visible_at, receives: 0, handle: String::new() };
+        let stored = Stored { id: id.clone(), body: body.to_owned(), attributes, is_worn_out: false, visible_at, receives: 0, handle: String::new() };
         self.queues().entry(queue.to_owned()).or_default().push(stored);
         id
     }
@@ -66,16 +76,28 @@ impl Sqs {
     /// A batch for a function: what can be seen, as the records of Lambda's event.
     #[must_use]
     pub fn receive(&self, polling: &Polling, now: Timestamp) -> Vec<Value> {
+        self.receive_after(0, polling, now)
+    }
+
+    /// The same, but up to `overtaken` messages that came before them stay behind.
+    #[must_use]
+    pub fn receive_after(&self, overtaken: usize, polling: &Polling, now: Timestamp) -> Vec<Value> {
         let mut queues = self.queues();
         let mut records = Vec::new();
         let mut dead = Vec::new();
         let queue = queues.entry(polling.queue.to_owned()).or_default();
+        let visible = queue.iter().filter(|message| message.visible_at <= now).count();
+        let mut overtaken = overtaken.min(visible.saturating_sub(1));
         queue.retain_mut(|message| {
             if records.len() == polling.batch || message.visible_at > now {
                 return true;
             }
+            if overtaken > 0 {
+                overtaken -= 1;
+                return true;
+            }
             if message.receives >= polling.tries {
-                dead.push(Stored { visible_at: now, ..message.clone() });
+                dead.push(Stored { visible_at: now, is_worn_out: true, ..message.clone() });
                 return false;
             }
             message.receives += 1;

@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -15,7 +15,9 @@ use axum::{
 };
 use serde_json::{Value, json};
 use simulator::line::{Exchange, Scissors};
+use sms::delivery::CONTEXT_MESSAGE_ID;
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 use super::cloud::Cloud;
 use crate::embedded::Server;
@@ -29,6 +31,10 @@ pub struct Call<'a> {
     pub service: &'a str,
     /// Such as `UpdateItem`.
     pub operation: &'a str,
+    /// The table that it is about, or the first of them; nothing if it is about none.
+    pub table: &'a str,
+    /// Of how many entries or items a batch or a transaction is; 0 for anything else.
+    pub size: usize,
 }
 
 /// What is to become of a call.
@@ -46,6 +52,10 @@ pub enum Fate {
     Unanswered,
     /// Of a batch, some are taken and some not.
     InPart,
+    /// Somebody else is just writing what it writes.
+    Conflict,
+    /// It is made, and neither its answer nor that of anything else ever comes: the process runs out of time.
+    Hangs,
     /// The process dies before the call leaves.
     DiesBefore,
     /// The process dies when the call has left: it is made, and nobody hears the answer.
@@ -65,11 +75,15 @@ pub struct Wire {
     hand: Hand,
     state: Arc<Mutex<Life>>,
     died: Arc<tokio::sync::Notify>,
+    /// Texts that AWS took from this process, whose outcome it may not have written down yet.
+    taken: Arc<Mutex<Vec<Uuid>>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Life {
     Alive,
+    /// Nothing answers it any more.
+    Stuck,
     /// It dies when it next wants something.
     Doomed,
     Dead,
@@ -78,7 +92,7 @@ enum Life {
 impl Wire {
     /// The wire of `function` to `cloud`; answers with where it listens, and with what has to be kept for as long.
     pub async fn to(cloud: Cloud, function: &'static str, hand: Hand) -> anyhow::Result<(Self, SocketAddr, Server)> {
-        let wire = Self { function, cloud, hand, state: Arc::new(Mutex::new(Life::Alive)), died: Arc::default() };
+        let wire = Self { function, cloud, hand, state: Arc::new(Mutex::new(Life::Alive)), died: Arc::default(), taken: Arc::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let service = Router::new().fallback(answer).with_state(wire.clone()).into_make_service_with_connect_info::<Scissors>();
@@ -93,7 +107,9 @@ impl Wire {
 
     /// Waits for what is to become of the function's answer; `false` if nobody may hear it.
     pub async fn hears_answer(&self) -> bool {
-        let fate = (self.hand)(&Call { function: self.function, service: "Lambda", operation: "Answer" });
+        let fate = (self.hand)(&Call { function: self.function, service: "Lambda", operation: "Answer", table: "", size: 0 });
+        // Whatever becomes of its answer: what it had to write down is written.
+        self.taken().clear();
         if let Fate::Late(by) = fate {
             tokio::time::sleep(by).await;
         }
@@ -101,6 +117,32 @@ impl Wire {
             self.die();
         }
         self.life() != Life::Dead
+    }
+
+    /// Something went wrong in this process: of what it had handed over until now nobody may ever hear.
+    pub fn in_doubt(&self) {
+        for text in self.taken().drain(..) {
+            self.cloud.doubt(text);
+        }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Vec<Uuid>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a call; `None` if the connection breaks. A text that AWS takes by it is kept in mind.
+    async fn make(&self, target: &str, headers: &HeaderMap, body: Bytes, in_part: bool, text: Option<Uuid>) -> Option<Response> {
+        self.taken().extend(text);
+        let answer = self.cloud.call(target, headers, body, in_part).await;
+        let is_taken = answer.as_ref().is_some_and(|answer| answer.status().is_success());
+        if let Some(text) = text.filter(|_| !is_taken) {
+            self.taken().retain(|taken| *taken != text);
+            // AWS has said that it does not take it, or has said nothing.
+            if answer.is_none() {
+                self.cloud.doubt(text);
+            }
+        }
+        answer
     }
 
     fn life(&self) -> Life {
@@ -131,14 +173,22 @@ async fn answer(State(wire): State<Wire>, headers: HeaderMap, extensions: Extens
     if wire.is_doomed() {
         wire.die();
     }
-    if wire.life() == Life::Dead {
-        return cut();
+    match wire.life() {
+        Life::Dead => return cut(),
+        Life::Stuck => std::future::pending().await,
+        Life::Alive | Life::Doomed => {}
     }
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let (service, operation) = target.split_once('.').unwrap_or(("", target));
     let service = service.split('_').next().unwrap_or_default();
-    let fate = (wire.hand)(&Call { function: wire.function, service, operation });
-    let make = async |in_part| wire.cloud.call(target, &headers, body.clone(), in_part).await;
+    let request = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+    let call = Call { function: wire.function, service, operation, table: table(&request), size: size(&request) };
+    let text = (operation == "SendTextMessage").then(|| request["Context"][CONTEXT_MESSAGE_ID].as_str()?.parse().ok()).flatten();
+    let fate = (wire.hand)(&call);
+    let make = async |in_part| wire.make(target, &headers, body.clone(), in_part, text).await;
+    if !matches!(fate, Fate::Pass | Fate::Late(_) | Fate::InPart) {
+        wire.in_doubt();
+    }
     match fate {
         Fate::Pass => make(false).await.unwrap_or_else(cut),
         Fate::InPart => make(true).await.unwrap_or_else(cut),
@@ -147,11 +197,20 @@ async fn answer(State(wire): State<Wire>, headers: HeaderMap, extensions: Extens
             tokio::time::sleep(by).await;
             answer.unwrap_or_else(cut)
         }
+        Fate::Conflict if operation == "TransactWriteItems" => cancelled(call.size),
+        Fate::Conflict => refused("TransactionConflictException"),
         Fate::Refused(exception) => refused(exception),
         Fate::Lost => cut(),
         Fate::Unanswered => {
             drop(make(false).await);
+            wire.in_doubt();
             cut()
+        }
+        Fate::Hangs => {
+            wire.set(Life::Stuck);
+            drop(make(false).await);
+            wire.in_doubt();
+            std::future::pending().await
         }
         Fate::DiesBefore => {
             wire.die();
@@ -161,21 +220,47 @@ async fn answer(State(wire): State<Wire>, headers: HeaderMap, extensions: Extens
             // Nothing of what it still wants leaves it.
             wire.set(Life::Dead);
             drop(make(false).await);
+            wire.in_doubt();
             wire.die();
             cut()
         }
         Fate::DiesAfter => {
             let answer = make(false).await.unwrap_or_else(cut);
+            wire.in_doubt();
             wire.set(Life::Doomed);
             answer
         }
     }
 }
 
+/// The table of a request to DynamoDB, or the first of them.
+fn table(request: &Value) -> &str {
+    let of_many = || request["RequestItems"].as_object()?.keys().next().map(String::as_str);
+    let of_first = || request["TransactItems"][0].as_object()?.values().next()?["TableName"].as_str();
+    request["TableName"].as_str().or_else(of_many).or_else(of_first).unwrap_or_default()
+}
+
+/// Of how many entries or items a request is.
+fn size(request: &Value) -> usize {
+    ["Entries", "TransactItems"].iter().find_map(|name| request[name].as_array()).map_or(0, Vec::len)
+}
+
+/// A transaction of `size` items, the first of which somebody else is just writing.
+fn cancelled(size: usize) -> Response {
+    let none = || json!({"Code": "None"});
+    let reasons = (0..size).map(|place| if place == 0 { json!({"Code": "TransactionConflict", "Message": "a fault of the rig"}) } else { none() });
+    exception(StatusCode::BAD_REQUEST, "TransactionCanceledException", json!({"CancellationReasons": reasons.collect::<Vec<_>>()}))
+}
+
 /// An exception of AWS, by its name. Those that say that AWS has a problem come with 500, the others with 400.
-fn refused(exception: &'static str) -> Response {
-    let status = if exception.starts_with("Internal") { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST };
-    let body: Value = json!({"__type": exception, "message": "a fault of the rig"});
-    (status, [(header::CONTENT_TYPE.as_str(), "application/x-amz-json-1.0"), ("x-amzn-errortype", exception)], Body::from(body.to_string()))
-        .into_response()
+fn refused(name: &'static str) -> Response {
+    let status = if name.starts_with("Internal") { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST };
+    exception(status, name, json!({}))
+}
+
+fn exception(status: StatusCode, name: &'static str, mut body: Value) -> Response {
+    body["__type"] = name.into();
+    body["message"] = "a fault of the rig".into();
+    let headers = [(header::CONTENT_TYPE.as_str(), "application/x-amz-json-1.0"), ("x-amzn-errortype", name)];
+    (status, headers, Body::from(body.to_string())).into_response()
 }

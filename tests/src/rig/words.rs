@@ -8,6 +8,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use sms::{
+    event::message_id,
     kind::Category,
     message::{Message, Status},
     phone::PhoneNumber,
@@ -65,11 +66,11 @@ impl Stopped {
 }
 
 impl Words {
-    /// Somebody says something.
-    pub async fn say(&self, world: &World, phone: PhoneNumber, text: &str) -> anyhow::Result<()> {
+    /// Somebody says something, which is published twice if `twice` says so.
+    pub async fn say(&self, world: &World, phone: PhoneNumber, text: &str, twice: impl Fn() -> bool) -> anyhow::Result<()> {
         tokio::time::sleep(BREATH).await;
         let id = world.cloud.provider.simulator.person_texts(&phone, text).await?;
-        world.cloud.deliver(|| false).await;
+        world.cloud.deliver(twice).await;
         let said = Word { id, phone, meaning: reply::read(text).meaning, at: world.now(), obeyed: None };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(said);
         Ok(())
@@ -101,6 +102,9 @@ impl Words {
         for text in taken {
             let (Some(words), Some(row)) = (phones.get(&text.phone), rows.get(&text.message_id)) else { continue };
             broken.unless(!went_after_a_stop(text, row, words), || format!("{} went to somebody who had stopped it", row.kind().as_str()));
+        }
+        for word in phones.values().flatten().filter(|word| word.meaning == Meaning::Help) {
+            broken.unless(rows.contains_key(&message_id("sms/replies", &word.id)), || "nobody answers HELP".into());
         }
         let mut started = 0;
         for (phone, words) in &phones {

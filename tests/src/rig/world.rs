@@ -10,16 +10,18 @@ use std::{
 
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
+use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 use serde_json::{Value, json};
 use sms::{
     caps::Caps,
     consent::{LedgerEntry, Method},
     due,
     event::message_id,
-    kind::{Class, WhenUnknown},
+    kind::{Class, Kind},
     message::{Message, Status},
+    opt_out::OptOut,
     recipient::{Categories, Consent, Recipient},
-    stores::{Ledger, OptOuts, Recipients},
+    stores::{Item, Ledger, OptOuts, Recipients},
 };
 
 use super::{
@@ -57,6 +59,9 @@ const SETTINGS: [(&str, &str); 7] = [
     ("PRICES", "US=9100"),
     ("PREFERENCES_URL", "https://sms.allthrive.ai/preferences"),
 ];
+
+/// What may go out again if nobody can tell whether it did: an alert and a code, and nothing else, whatever the functions think.
+const RESENT: [Kind; 2] = [Kind::SecurityAlert, Kind::PhoneVerification];
 
 /// After so many rounds something goes round in circles.
 const MOST_ROUNDS: usize = 80;
@@ -144,6 +149,17 @@ impl World {
         Comparisons::new(self.cloud.database.dynamodb.clone(), "LimitsTable".into()).write(&comparison).await.map(drop)
     }
 
+    /// Our number is taken for so long.
+    pub async fn busy(&self, time: SignedDuration) -> anyhow::Result<()> {
+        let (_, identities) = self.environment("sender").iter().find(|(name, _)| name == "ORIGINATION_IDENTITIES").context("nobody sends")?;
+        let identity = identities.split_once('=').context("no identity")?.1;
+        let free_at = self.now() + time;
+        let row = json!({"limit_id": format!("pace/{identity}"), "free_at": free_at.as_microsecond(), "expires_at": free_at.as_second() + 3600});
+        let row = to_item(row)?;
+        self.cloud.database.dynamodb.put_item().table_name("LimitsTable").set_item(Some(row)).send().await?;
+        Ok(())
+    }
+
     /// What `function` is told: the names and values of its environment.
     #[must_use]
     pub fn environment(&self, function: &str) -> &[(String, String)] {
@@ -227,21 +243,31 @@ impl World {
 
     /// All rows of the messages table, with when each is due.
     pub async fn rows(&self) -> anyhow::Result<Vec<(Message, Option<Timestamp>)>> {
-        let mut rows = Vec::new();
-        let mut pages = self.cloud.database.dynamodb.scan().table_name("MessagesTable").into_paginator().items().send();
-        while let Some(item) = pages.next().await {
-            let item = item?;
-            let due = item.get("due_at").and_then(|due| due.as_s().ok()?.parse().ok());
-            rows.push((serde_dynamo::aws_sdk_dynamodb_1::from_item(item)?, due));
-        }
-        Ok(rows)
+        let items = self.items("MessagesTable").await?.into_iter();
+        let due = |item: &Item| item.get("due_at").and_then(|due| due.as_s().ok()?.parse().ok());
+        items.map(|item| (due(&item), item)).map(|(due, item)| Ok((from_item(item)?, due))).collect()
+    }
+
+    /// All rows of the recipients table.
+    pub async fn all_recipients(&self) -> anyhow::Result<Vec<Recipient>> {
+        self.items("RecipientsTable").await?.into_iter().map(|item| Ok(from_item(item)?)).collect()
+    }
+
+    /// All rows of the opt-outs table.
+    pub async fn all_opt_outs(&self) -> anyhow::Result<Vec<OptOut>> {
+        self.items("OptOutsTable").await?.into_iter().map(|item| Ok(from_item(item)?)).collect()
+    }
+
+    async fn items(&self, table: &str) -> anyhow::Result<Vec<Item>> {
+        let pages = self.cloud.database.dynamodb.scan().table_name(table).into_paginator().items().send();
+        Ok(pages.collect::<Result<_, _>>().await?)
     }
 
     /// When each text that somebody has to look at is due. `Err` names one in doubt that is to be sent again and that nobody would look at in time.
     pub async fn due(&self) -> anyhow::Result<Vec<Timestamp>> {
         let rows = self.rows().await?;
         for (row, due) in rows.iter().filter(|(row, _)| row.status == Status::Unknown && row.useful_until > self.now()) {
-            let stays = row.kind().when_unknown() == WhenUnknown::NeverResend || row.provider_message_id.is_some() || row.erased_at.is_some();
+            let stays = !RESENT.contains(&row.kind()) || row.provider_message_id.is_some() || row.erased_at.is_some();
             let without_money = row.delivery_detail.as_ref().is_some_and(|detail| detail.starts_with("not sent again: "));
             let until = due::doubt_ends(row, self.resend_after()?).max(row.updated_at + due::SHORTEST_DOUBT);
             let in_time = due.is_some_and(|due| due <= until);
@@ -364,12 +390,15 @@ impl World {
             let is_dead = || dead.iter().any(|letter| letter.body == body || letter.body.contains(&id.to_string()));
             broken.unless(rows.iter().any(|row| row.message_id == id) || is_dead(), || format!("the event of {id} is lost"));
         }
+        for letter in dead.iter().filter(|letter| !letter.has_reason() && !letter.is_worn_out) {
+            broken.0.push(format!("a dead letter without a reason: {}", letter.id));
+        }
         let mut known = 0;
         for row in &rows {
             let times = self.cloud.provider.simulator.taken(row.message_id);
             known += times;
             let before = broken.0.len();
-            text_holds(row, times, self.had_its_chance(row)?, &mut broken);
+            text_holds(row, times, self.cloud.doubts(row.message_id), self.had_its_chance(row)?, &mut broken);
             if let Some(first) = broken.0.get_mut(before) {
                 let id = row.message_id.to_string();
                 first.extend(self.log().lines().filter(|line| line.contains(&id)).flat_map(|line| ["\n    ", line]));
@@ -383,6 +412,13 @@ impl World {
         self.books_hold(&rows, &caps, &mut broken).await?;
         broken.0.extend(self.secrets(&rows).await?.found_in(&self.log()));
         Ok(broken)
+    }
+
+    /// What each month's books have of its budget: micro-USD.
+    pub async fn committed(&self) -> anyhow::Result<Vec<i64>> {
+        let limits = self.cloud.database.scan("LimitsTable").await?;
+        let months = limits.iter().filter(|row| row["limit_id"].as_str().is_some_and(|id| id.starts_with("budget/")));
+        Ok(months.filter_map(|row| row["committed"].as_i64()).collect())
     }
 
     /// The month's books are the sum of the rows, every cap holds, and what reached nobody uses up none.
@@ -440,34 +476,36 @@ impl World {
     }
 }
 
-/// Never twice, never lost, and never without an account of it.
-fn text_holds(row: &Message, times: u64, had_its_chance: bool, broken: &mut Broken) {
+/// Never twice, never lost, and never without an account of it. AWS took the text so many `times`; so many times its sender may not have been able to write that down.
+fn text_holds(row: &Message, times: u64, unheard: u64, had_its_chance: bool, broken: &mut Broken) {
     let (kind, status) = (row.kind(), row.status);
     let what = |why: &str| {
         let way = row.changes.iter().map(|entered| format!("{} at {}", entered.status.as_str(), entered.at)).collect::<Vec<_>>();
         let detail = row.delivery_detail.as_deref().unwrap_or("no detail");
         let until = row.useful_until;
-        format!("{} is {} and was sent {times} times: {why} ({detail}; {}; of use until {until})", kind.as_str(), status.as_str(), way.join(", "))
+        format!(
+            "{} is {} and was sent {times} times, {unheard} of them unheard of: {why} ({detail}; {}; of use until {until})",
+            kind.as_str(),
+            status.as_str(),
+            way.join(", ")
+        )
     };
     let doubts = row.changes.iter().filter(|entered| entered.status == Status::Unknown).count() as u64;
-    let most = match kind.when_unknown() {
-        WhenUnknown::NeverResend => 1,
-        WhenUnknown::Resend => 1 + doubts,
-    };
+    let most = if RESENT.contains(&kind) { 1 + doubts.min(unheard) } else { 1 };
     broken.unless(times <= most, || what("too often"));
     match status {
         Status::Delivered | Status::Undelivered | Status::Sent => broken.unless(times >= 1, || what("nobody sent it")),
         Status::Unknown => {
-            broken.unless(kind.when_unknown() == WhenUnknown::NeverResend || times >= 1 || !had_its_chance, || what("it is lost"));
+            broken.unless(!RESENT.contains(&kind) || times >= 1 || !had_its_chance, || what("it is lost"));
         }
-        Status::Suppressed | Status::Failed | Status::Merged => broken.unless(times == 0 || doubts > 0, || what("it was not to be sent")),
-        Status::Expired => broken.unless(times == 0 || doubts > 0, || what("it was over")),
+        Status::Suppressed | Status::Failed | Status::Merged => broken.unless(times == 0 || unheard > 0, || what("it was not to be sent")),
+        Status::Expired => broken.unless(times == 0 || unheard > 0, || what("it was over")),
         Status::Pending | Status::Sending | Status::Held => broken.unless(false, || what("it is not over")),
     }
     let explained = status != Status::Unknown || row.delivery_detail.is_some();
     broken.unless(explained, || what("nobody knows why"));
     let open = row.due_at().is_some() && due::outlived_by_code(status);
-    broken.unless(!open || row.kind() == sms::kind::Kind::PhoneVerification, || what("somebody still waits for it"));
+    broken.unless(!open || kind == Kind::PhoneVerification, || what("somebody still waits for it"));
 }
 
 fn value_of(entry: &mut (String, String)) -> &mut String {
