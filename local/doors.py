@@ -272,16 +272,21 @@ def number():
     return f"+1312559{random.randrange(10_000):04}"
 
 
-def record(body, times=1):
+# Where the records of each function come from.
+QUEUES = {"producer": "events", "sender": "urgent", "receipts": "receipts", "inbound": "inbound"}
+
+
+def record(doors, function, body, times=1):
+    queue = f"arn:aws:sqs:{cloud.REGION}:000000000000:{doors.stack.name}-{QUEUES[function]}"
     attributes = {"ApproximateReceiveCount": str(times)}
     one = {"messageId": str(uuid.uuid4()), "receiptHandle": "gone", "body": body, "attributes": attributes, "messageAttributes": {}}
-    return {"Records": [one | {"eventSource": "aws:sqs", "eventSourceARN": f"arn:aws:sqs:{cloud.REGION}:000000000000:queue", "awsRegion": cloud.REGION}]}
+    return {"Records": [one | {"eventSource": "aws:sqs", "eventSourceARN": queue, "awsRegion": cloud.REGION}]}
 
 
 def unreadable(function):
     def journey(doors):
         """A record that nobody can read is to be tried again later."""
-        doors.local.call(function, record("nothing that anybody can read"))
+        doors.local.call(function, record(doors, function, "nothing that anybody can read"))
 
     return journey
 
@@ -289,7 +294,7 @@ def unreadable(function):
 def unreadable_for_the_last_time(function):
     def journey(doors):
         """A record that nobody can read becomes a dead letter with its reason."""
-        doors.local.call(function, record("nothing that anybody can read", times=99))
+        doors.local.call(function, record(doors, function, "nothing that anybody can read", times=99))
 
     return journey
 
@@ -357,14 +362,14 @@ def stray_receipt(doors):
     """A receipt that does not say whose it is finds its message."""
     event = receipt()
     event.pop("context")
-    doors.local.call("receipts", record(notification(event)))
+    doors.local.call("receipts", record(doors, "receipts", notification(event)))
 
 
 def blocked(doors):
     """A phone that blocks us at its carrier is opted out."""
     # By a receipt of ours: AWS takes a number from its list once in thirty days, so that the number of the simulator that blocks us would do so only twice.
     if row := invited(doors):
-        doors.local.call("receipts", record(notification(block(row))))
+        doors.local.call("receipts", record(doors, "receipts", notification(block(row))))
 
 
 def invited(doors):

@@ -46,13 +46,6 @@ pub enum Saving {
 /// The longest text that AWS sends, in GSM-7 septets (10 parts) and in UCS-2 units (see [`Size::is_sendable`]).
 pub const LONGEST: (usize, usize) = (1530, 630);
 
-/// GSM 03.38, the basic table but its escape character.
-const GSM_BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
-    ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
-
-/// GSM 03.38, the extension table: an escape and a character, so two septets.
-const GSM_EXTENSION: &str = "^{}\\[~]|€\u{c}";
-
 impl Size {
     /// The size of `text`.
     ///
@@ -101,15 +94,17 @@ pub fn savings(text: &str) -> Vec<Saving> {
     savings
 }
 
-/// The septets of a character in GSM-7, or `None` if GSM-7 lacks it.
+/// The septets of a character in GSM-7 (GSM 03.38): one if it is in the basic table, two behind the escape, or `None` if GSM-7 lacks it.
 #[must_use]
 pub fn septets(c: char) -> Option<usize> {
-    if c.is_ascii_alphanumeric() || GSM_BASIC.contains(c) {
-        Some(1)
-    } else if GSM_EXTENSION.contains(c) {
-        Some(2)
-    } else {
-        None
+    match c {
+        'a'..='z' | ' '..='Z' | '_' | '\n' | '\r' => Some(1),
+        '£' | '¥' | '¤' | '§' | '¡' | '¿' | 'è' | 'é' | 'ù' | 'ì' | 'ò' | 'à' | 'Ç' | 'É' | 'Ø' | 'ø' | 'Å' | 'å' | 'Æ' | 'æ' | 'ß' => {
+            Some(1)
+        }
+        'Ä' | 'Ö' | 'Ñ' | 'Ü' | 'ä' | 'ö' | 'ñ' | 'ü' | 'Δ' | 'Φ' | 'Γ' | 'Λ' | 'Ω' | 'Π' | 'Ψ' | 'Σ' | 'Θ' | 'Ξ' => Some(1),
+        '^' | '{' | '}' | '\\' | '[' | '~' | ']' | '|' | '€' | '\u{c}' => Some(2),
+        _ => None,
     }
 }
 
@@ -131,7 +126,23 @@ fn parts(widths: impl Iterator<Item = usize> + Clone, single: usize, split: usiz
 
 #[cfg(test)]
 mod tests {
-    use super::{Encoding, Saving, Size, savings};
+    use super::{Encoding, Saving, Size, savings, septets};
+
+    /// GSM 03.38 as it is printed: the basic table but its escape character, and the extension table.
+    const GSM: [&str; 2] = [
+        "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
+         ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà",
+        "^{}\\[~]|€\u{c}",
+    ];
+
+    #[test]
+    fn gsm_7_has_what_its_tables_have_and_nothing_else() {
+        assert_eq!(GSM.map(|table| table.chars().count()), [127, 10]);
+        for c in '\0'..=char::MAX {
+            let wanted = GSM.iter().position(|table| table.contains(c)).map(|table| table + 1);
+            assert_eq!(septets(c), wanted, "{c:?}");
+        }
+    }
 
     #[test]
     fn what_would_be_cheaper_is_cheaper_by_just_so_much() {

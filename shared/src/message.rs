@@ -214,7 +214,7 @@ pub struct Message {
     /// How often a sender claimed it.
     #[serde(default)]
     pub attempts: u32,
-    /// AWS's `MessageId` of the last accepted attempt.
+    /// AWS's `MessageId` of the last accepted attempt, or of the one of which a receipt spoke before its sender did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_message_id: Option<String>,
     /// What it should cost, in micro-USD.

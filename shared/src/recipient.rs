@@ -100,6 +100,13 @@ pub struct Consent {
 }
 
 impl Recipient {
+    /// Turns every switch on for a first yes that chooses none, which would be a yes to nothing. Whoever said yes before turned off what is off.
+    pub fn begin_with_everything(&mut self) {
+        if self.consent.is_none() && self.categories.none_on() {
+            self.categories = Categories::ALL_ON;
+        }
+    }
+
     /// The row that everybody has who has none: everything off.
     #[must_use]
     pub fn new(user_id: UserId) -> Self {

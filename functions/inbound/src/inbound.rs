@@ -20,7 +20,7 @@ use sms::{
     queues::{Lanes, OptOutOrder},
     recipient::{Consent, Recipient},
     reply::{self, InboundMessage, Meaning, Reading},
-    stores::{Admissions, Admitted, Begun, Ledger, Messages, OptOuts, Recipients, Replies, Reply, Written},
+    stores::{Admissions, Admitted, Begun, Ledger, Messages, OptOuts, Recipients, Replies, Reply, Saved, Written},
 };
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -177,12 +177,15 @@ impl Inbound {
         if started.await?.is_none() {
             return Ok(());
         }
+        let mut wanted = Vec::new();
         for user in self.recipients.with_phone(word.phone).await? {
             if let Some(recipient) = self.recipients.get(&user).await?.filter(|recipient| recipient.verified_phone() == Some(word.phone)) {
-                self.give(&recipient, word).await?;
+                wanted.push(self.give(&recipient, word).await?);
             }
         }
-        match confirmation.filter(|_| refused.is_none()) {
+        // Whom the word came too late for is not told that texts come again.
+        let is_over = !wanted.is_empty() && wanted.iter().all(|wanted| !wanted);
+        match confirmation.filter(|_| refused.is_none() && !is_over) {
             Some(id) => self.answer(word, id, Content::OptInConfirmation {}).await,
             None => Ok(()),
         }
@@ -212,18 +215,25 @@ impl Inbound {
         self.ledger.state(&self.recipients, recipient, word.statement(Action::Revoked), &consent, false).await
     }
 
-    /// Asking for texts is consent of its own kind, unless the row tells of something later: a START that comes late undoes no newer no, and is no yes of who proved the number since.
-    async fn give(&self, recipient: &Recipient, word: &Word<'_>) -> anyhow::Result<()> {
+    /// Asking for texts is consent of its own kind, unless the row tells of something later: a START that comes late undoes no newer no, and is no yes of who proved the number since. Answers whether
+    /// they want texts now.
+    async fn give(&self, recipient: &Recipient, word: &Word<'_>) -> anyhow::Result<bool> {
         if recipient.standing_consent().is_some() && recipient.sms_enabled {
-            return Ok(());
+            return Ok(true);
         }
         if tells_of_later(recipient, word.at) {
             superseded(word);
-            return Ok(());
+            return Ok(false);
         }
         let consent =
             Consent { given_at: word.at, method: word.method, ip: None, disclosure_version: None, phone: word.phone.clone(), revoked_at: None };
-        self.ledger.state(&self.recipients, recipient, word.statement(Action::Given), &consent, true).await
+        let mut begun = recipient.clone();
+        begun.begin_with_everything();
+        let after = Recipient { consent: Some(consent), sms_enabled: true, ..begun };
+        match self.ledger.save(&self.recipients, recipient, &after, Some(word.statement(Action::Given)), None).await? {
+            Saved::Yes(_) => Ok(true),
+            Saved::Overtaken => anyhow::bail!("somebody else changed the row of who said START"),
+        }
     }
 
     /// Writes an answer's row and, if every gate lets it through, puts it on the urgent lane; the sender does the rest.

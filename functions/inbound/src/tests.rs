@@ -272,6 +272,36 @@ async fn a_start_that_is_tried_again_gives_to_whom_the_first_try_did_not_get() {
 }
 
 #[tokio::test]
+async fn who_said_no_since_is_not_told_that_texts_come_again() {
+    let stage = Stage::set(StopAnsweredBy::Us).await;
+    let later = Some(now() + SignedDuration::from_secs(2));
+    for id in ["ada", "bob"] {
+        let row = stage.recipient(id).await;
+        stage.inbound.recipients.put(&Recipient { phone_verified_at: later, consent: None, sms_enabled: false, ..row }).await.expect("put");
+    }
+    stage.texts("late", "START", 1).await.expect("obey");
+    assert_eq!((stage.jobs(), stage.answer("late").await), (0, None));
+    stage.texts("again", "START", 3).await.expect("obey");
+    assert_eq!(stage.answer("again").await.map(|answer| answer.kind()), Some(Kind::OptInConfirmation));
+}
+
+#[tokio::test]
+async fn a_first_yes_by_start_is_a_yes_to_everything_and_a_later_one_to_what_was_left_on() {
+    let stage = Stage::set(StopAnsweredBy::Carrier).await;
+    let bob = stage.recipient("bob").await;
+    let off = Categories::default();
+    stage.inbound.recipients.put(&Recipient { consent: None, sms_enabled: false, categories: off, ..bob }).await.expect("put");
+    stage.texts("first", "START", 1).await.expect("obey");
+    let bob = stage.recipient("bob").await;
+    assert!(bob.sms_enabled && bob.categories == Categories::ALL_ON, "{:?}", bob.categories);
+    stage.inbound.recipients.put(&Recipient { categories: off, ..bob }).await.expect("put");
+    stage.texts("out", "STOP", 2).await.expect("obey");
+    stage.texts("in", "START", 3).await.expect("obey");
+    let bob = stage.recipient("bob").await;
+    assert!(bob.standing_consent().is_some() && bob.categories == off, "{:?}", bob.categories);
+}
+
+#[tokio::test]
 async fn a_second_stop_leaves_the_confirmation_of_the_first_its_way() {
     let stage = Stage::set(StopAnsweredBy::Us).await;
     stage.texts("first", "Please stop texting me", 1).await.expect("obey");

@@ -109,6 +109,13 @@ pub fn render(content: &Content, locale: Locale, house: &House, now: Timestamp, 
     if matches!(content, Content::BattleReminder(reminder) if reminder.ends_at <= now) {
         return Err(Unfit::Over);
     }
+    let kind = content.kind();
+    let most = most_parts(kind);
+    let too_long = Unfit::TooLong { field: link_field(kind), parts: most };
+    // A link is never shortened: with one that takes more by itself nobody need try.
+    if content.link().is_some_and(|link| Size::of(link).parts > most) {
+        return Err(too_long);
+    }
     let say = |content: &Content, wording| {
         let setting = Setting { wording, house, now, code };
         gsm::tightest(match locale {
@@ -121,15 +128,13 @@ pub fn render(content: &Content, locale: Locale, house: &House, now: Timestamp, 
     // The wording, the content, and the fewest characters that a shortened field is worth showing with.
     let ladder = [(Wording::Full, content, 24), (Wording::Brief, content, 12), (Wording::Brief, &plain, 8), (Wording::Brief, &bare, 0)];
 
-    let kind = content.kind();
-    let most = most_parts(kind);
     (kind.part_limit()..=most)
         .find_map(|limit| {
             ladder.iter().find_map(|(wording, content, least)| {
                 shorten::versions(content, *least).map(|version| say(&version, *wording)).find(|text| text.size.parts <= limit)
             })
         })
-        .ok_or(Unfit::TooLong { field: link_field(kind), parts: most })
+        .ok_or(too_long)
 }
 
 /// The answer to HELP with a link to the person's settings; `None` if that takes more parts than the answer may, which it then does better without.

@@ -176,7 +176,7 @@ impl Function {
             },
         };
         if matches!(outcome, Outcome::Died) {
-            self.wire.in_doubt();
+            self.wire.dies();
             // SIGKILL: nothing in the process hears of it.
             self.child.kill().await?;
         }

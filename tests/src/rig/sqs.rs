@@ -76,24 +76,25 @@ impl Sqs {
     /// A batch for a function: what can be seen, as the records of Lambda's event.
     #[must_use]
     pub fn receive(&self, polling: &Polling, now: Timestamp) -> Vec<Value> {
-        self.receive_after(0, polling, now)
+        self.receive_after(0, polling, now).0
     }
 
-    /// The same, but up to `overtaken` messages that came before them stay behind.
+    /// The same, but up to `most` messages that came before them stay behind; answers also how many did.
     #[must_use]
-    pub fn receive_after(&self, overtaken: usize, polling: &Polling, now: Timestamp) -> Vec<Value> {
+    pub fn receive_after(&self, most: usize, polling: &Polling, now: Timestamp) -> (Vec<Value>, usize) {
         let mut queues = self.queues();
         let mut records = Vec::new();
         let mut dead = Vec::new();
         let queue = queues.entry(polling.queue.to_owned()).or_default();
         let visible = queue.iter().filter(|message| message.visible_at <= now).count();
-        let mut overtaken = overtaken.min(visible.saturating_sub(1));
+        let overtaken = most.min(visible.saturating_sub(1));
+        let mut behind = 0;
         queue.retain_mut(|message| {
             if records.len() == polling.batch || message.visible_at > now {
                 return true;
             }
-            if overtaken > 0 {
-                overtaken -= 1;
+            if behind < overtaken {
+                behind += 1;
                 return true;
             }
             if message.receives >= polling.tries {
@@ -109,7 +110,7 @@ impl Sqs {
             true
         });
         queues.entry(DEAD.to_owned()).or_default().extend(dead);
-        records
+        (records, overtaken)
     }
 
     /// Removes messages of a queue.

@@ -283,13 +283,13 @@ impl Storm {
     async fn drain(&self, function: &'static str, polling: &Polling) -> anyhow::Result<usize> {
         let mut batches = 0;
         loop {
-            let behind = usize::try_from(self.schedule.draw(OVERTAKEN, MOST_OVERTAKEN))?;
-            let records = self.world.cloud.sqs.receive_after(behind, polling, self.world.now());
+            let most = usize::try_from(self.schedule.draw(OVERTAKEN, MOST_OVERTAKEN))?;
+            let (records, overtaken) = self.world.cloud.sqs.receive_after(most, polling, self.world.now());
             if records.is_empty() {
                 return Ok(batches);
             }
             batches += 1;
-            if behind > 0 {
+            if overtaken > 0 {
                 self.schedule.strikes(OVERTAKEN, Fate::Pass);
             }
             let outcome = self.invoke(function, json!({"Records": records})).await?;

@@ -107,6 +107,9 @@ impl Wire {
 
     /// Waits for what is to become of the function's answer; `false` if nobody may hear it.
     pub async fn hears_answer(&self) -> bool {
+        if self.life() == Life::Stuck {
+            std::future::pending::<()>().await;
+        }
         let fate = (self.hand)(&Call { function: self.function, service: "Lambda", operation: "Answer", table: "", size: 0 });
         // Whatever becomes of its answer: what it had to write down is written.
         self.taken().clear();
@@ -133,16 +136,23 @@ impl Wire {
     /// Makes a call; `None` if the connection breaks. A text that AWS takes by it is kept in mind.
     async fn make(&self, target: &str, headers: &HeaderMap, body: Bytes, in_part: bool, text: Option<Uuid>) -> Option<Response> {
         self.taken().extend(text);
+        let mut unheard = Unheard { wire: self, text };
         let answer = self.cloud.call(target, headers, body, in_part).await;
-        let is_taken = answer.as_ref().is_some_and(|answer| answer.status().is_success());
-        if let Some(text) = text.filter(|_| !is_taken) {
-            self.taken().retain(|taken| *taken != text);
-            // AWS has said that it does not take it, or has said nothing.
-            if answer.is_none() {
-                self.cloud.doubt(text);
-            }
+        // Who breaks the connection, or says nothing, leaves it in doubt; who refuses does not.
+        unheard.text = text.filter(|_| answer.is_none());
+        if answer.as_ref().is_some_and(|answer| !answer.status().is_success()) {
+            self.taken().retain(|taken| Some(*taken) != text);
+        }
+        if self.life() != Life::Alive {
+            self.in_doubt();
         }
         answer
+    }
+
+    /// The process is about to be killed: nothing that it still wants is done.
+    pub fn dies(&self) {
+        self.set(Life::Dead);
+        self.in_doubt();
     }
 
     fn life(&self) -> Life {
@@ -160,6 +170,21 @@ impl Wire {
     fn die(&self) {
         self.set(Life::Dead);
         self.died.notify_one();
+    }
+}
+
+/// A text that was handed over, as long as its answer was not handed back: also if whoever made the call does not wait for it any more.
+struct Unheard<'a> {
+    wire: &'a Wire,
+    text: Option<Uuid>,
+}
+
+impl Drop for Unheard<'_> {
+    fn drop(&mut self) {
+        if let Some(text) = self.text {
+            self.wire.taken().retain(|taken| *taken != text);
+            self.wire.cloud.doubt(text);
+        }
     }
 }
 

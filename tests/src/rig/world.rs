@@ -491,15 +491,16 @@ fn text_holds(row: &Message, times: u64, unheard: u64, had_its_chance: bool, bro
         )
     };
     let doubts = row.changes.iter().filter(|entered| entered.status == Status::Unknown).count() as u64;
-    let most = if RESENT.contains(&kind) { 1 + doubts.min(unheard) } else { 1 };
+    let doubts = doubts.min(unheard);
+    let most = if RESENT.contains(&kind) { 1 + doubts } else { 1 };
     broken.unless(times <= most, || what("too often"));
     match status {
         Status::Delivered | Status::Undelivered | Status::Sent => broken.unless(times >= 1, || what("nobody sent it")),
         Status::Unknown => {
             broken.unless(!RESENT.contains(&kind) || times >= 1 || !had_its_chance, || what("it is lost"));
         }
-        Status::Suppressed | Status::Failed | Status::Merged => broken.unless(times == 0 || unheard > 0, || what("it was not to be sent")),
-        Status::Expired => broken.unless(times == 0 || unheard > 0, || what("it was over")),
+        Status::Suppressed | Status::Failed | Status::Merged => broken.unless(times <= doubts, || what("it was not to be sent")),
+        Status::Expired => broken.unless(times <= doubts, || what("it was over")),
         Status::Pending | Status::Sending | Status::Held => broken.unless(false, || what("it is not over")),
     }
     let explained = status != Status::Unknown || row.delivery_detail.is_some();

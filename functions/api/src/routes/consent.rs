@@ -12,7 +12,7 @@ use sms::{
     event::UserId,
     moment,
     phone::PhoneNumber,
-    recipient::{Categories, Consent, Recipient},
+    recipient::{Consent, Recipient},
 };
 
 use crate::{
@@ -90,13 +90,6 @@ pub fn give(recipient: &mut Recipient, word: Word) -> Option<Statement> {
         revoked_at: None,
     });
     Some(word.statement(Action::Given, Some(phone)))
-}
-
-/// Turns every switch on for a first yes that chooses none, which would be a yes to nothing. Whoever said yes before turned off what is off.
-pub fn begin_with_everything(recipient: &mut Recipient) {
-    if recipient.consent.is_none() && recipient.categories.none_on() {
-        recipient.categories = Categories::ALL_ON;
-    }
 }
 
 /// Makes `recipient` say no, and answers with what goes in the ledger; `None` if there was no yes.

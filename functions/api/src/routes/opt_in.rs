@@ -12,7 +12,7 @@ use sms::{
     text::Locale,
 };
 
-use crate::routes::consent::{Word, begin_with_everything, give};
+use crate::routes::consent::{Word, give};
 use crate::routes::preferences::unknown_disclosure;
 use crate::{
     api::Api,
@@ -121,7 +121,7 @@ fn opt_in(recipient: &mut Recipient, word: Word) -> Result<Option<Statement>, Pr
     if recipient.phone.is_none() {
         return Err(Kind::PhoneNumberNeeded.problem());
     }
-    begin_with_everything(recipient);
+    recipient.begin_with_everything();
     Ok(give(recipient, word))
 }
 

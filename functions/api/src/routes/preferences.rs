@@ -17,7 +17,7 @@ use sms::{
     recipient::{Categories, Recipient},
 };
 
-use crate::routes::consent::{Word, begin_with_everything, give, revoke};
+use crate::routes::consent::{Word, give, revoke};
 use crate::{
     api::Api,
     auth::{Origin, Person},
@@ -186,7 +186,7 @@ fn apply(patch: &Patch, recipient: &mut Recipient, origin: &Origin, at: Timestam
         Some(true) if recipient.phone.is_none() => Err(Kind::PhoneNumberNeeded.problem()),
         Some(true) => {
             if patch.names_no_category() {
-                begin_with_everything(recipient);
+                recipient.begin_with_everything();
             }
             Ok(give(recipient, word))
         }

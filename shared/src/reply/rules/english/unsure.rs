@@ -135,7 +135,7 @@ pub(super) const DOUBTS: &[Rule] = &[
             "stop|dont|never|quit|no @ever* @contacting|@contact|@messages @me* work|school? @me? @me? ..2 @hours",
             "stop|dont|never|quit|no @ever* @contacting|@contact|@messages @me* ..1 at|in|after|while|when work|school",
             "stop|dont|never|quit|no @ever* @contacting|@contact|@messages @me* ..2 work|school $",
-            "stop|dont|never|quit|no @ever* @contacting|@contact|@messages @me* ..2 work|school @hi|hours|time|day|days|because|i|im|when|while|anymore",
+            "stop|dont|never|quit|no @ever* @contacting|@contact|@messages @me* ..2 work|school @hi|hours|time|day|days|because|i|im|when|while|anymore|is|was|has|sucks",
             "stop @messages? for a|now|today|while|tonight",
             "stop|pause|mute @the* @messages? until|till|for ..3",
         ],
