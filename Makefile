@@ -70,7 +70,7 @@ fuzz: ## look for bytes that break what reads the words of others, ten minutes a
 	@for target in $(or $(TARGET),$(fuzz_targets)); do \
 		echo "fuzzing $$target for $(or $(SECONDS),600) s" && mkdir -p $(found)/$$target && \
 		(cd tests/hostile && PATH="$(CURDIR)/.venv/cargo/bin:$$PATH" CARGO_TARGET_DIR=$(CURDIR)/target/fuzz \
-			cargo +nightly fuzz run $$target $(found)/$$target fuzz/corpus/$$target -- -max_total_time=$(or $(SECONDS),600) -max_len=20000 -timeout=10) || exit 1; \
+			cargo +nightly fuzz run $$target $(found)/$$target fuzz/corpus/$$target -- -max_total_time=$(or $(SECONDS),600) -max_len=20000 -timeout=60) || exit 1; \
 	done
 
 deploy: ## build for AWS and deploy to the account of AWS_PROFILE=…
