@@ -13,8 +13,8 @@ const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus");
 
 /// By target: how many mutations a file of its corpus gets, and how many bytes they may have. A longer file is about its length, and gets none.
 ///
-/// Altogether about fifteen seconds in an unoptimised build. To parse takes a fraction of a millisecond. The rules for replies take 50 µs for each byte
-/// of a text, which is read twice, and every body of a batch is read as one. A request calls the SDK of AWS several times, for milliseconds each.
+/// So few where one costs much: the rules for replies read every byte of a text several times, every body of a batch is read as a reply too, and a
+/// request calls the SDK of AWS.
 const EFFORT: [(&str, usize, usize); 7] = [
     ("event", 120, 20_000),
     ("batch", 6, 8_000),

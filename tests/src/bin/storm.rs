@@ -62,7 +62,7 @@ fn print(report: &Report) {
     let hours = report.lasted.as_hours();
     let Report { calls, sent, dead, worn_out, .. } = report;
     println!("\n{calls} calls to AWS, {sent} texts sent; on its own clock it lasted {hours} hours");
-    println!("{dead} dead letters: {} say why, and of {worn_out} every function died that tried them", dead - worn_out);
+    println!("{dead} dead letters: {} say why, and whoever tried {worn_out} for the last time died or could not say so", dead - worn_out);
     for broken in &report.broken {
         println!("**BROKEN**: {broken}");
     }

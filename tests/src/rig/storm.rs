@@ -128,7 +128,7 @@ pub struct Report {
     pub calls: u64,
     /// Records in the dead-letter queue.
     pub dead: usize,
-    /// How many of them have no reason, because whoever tried them died or ran out of time each time.
+    /// How many of them have no reason, because whoever tried them for the last time died, ran out of time, or could not say so.
     pub worn_out: usize,
     /// How much later than at the beginning it was at the end.
     pub lasted: SignedDuration,

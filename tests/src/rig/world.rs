@@ -417,8 +417,7 @@ impl World {
     /// What each month's books have of its budget: micro-USD.
     pub async fn committed(&self) -> anyhow::Result<Vec<i64>> {
         let limits = self.cloud.database.scan("LimitsTable").await?;
-        let months = limits.iter().filter(|row| row["limit_id"].as_str().is_some_and(|id| id.starts_with("budget/")));
-        Ok(months.filter_map(|row| row["committed"].as_i64()).collect())
+        Ok(months(&limits).filter_map(|row| row["committed"].as_i64()).collect())
     }
 
     /// The month's books are the sum of the rows, every cap holds, and what reached nobody uses up none.
@@ -433,8 +432,7 @@ impl World {
             let over = row.status.is_final() && row.reserved.is_some();
             broken.unless(!over || row.settled.is_some(), || format!("{} is not in the books", what()));
         }
-        let months = limits.iter().filter(|row| row["limit_id"].as_str().is_some_and(|id| id.starts_with("budget/")));
-        let books = ["committed", "settled"].map(|name| months.clone().filter_map(|row| row[name].as_i64()).sum::<i64>());
+        let books = ["committed", "settled"].map(|name| months(&limits).filter_map(|row| row[name].as_i64()).sum::<i64>());
         broken.unless(books == [committed, settled], || format!("the books say {books:?}, and the rows {:?}", [committed, settled]));
         for row in &limits {
             let id = row["limit_id"].as_str().unwrap_or_default();
@@ -474,6 +472,11 @@ impl World {
         }
         Ok(secrets)
     }
+}
+
+/// The books of each month among `limits`.
+fn months(limits: &[Value]) -> impl Iterator<Item = &Value> {
+    limits.iter().filter(|row| row["limit_id"].as_str().is_some_and(|id| id.starts_with("budget/")))
 }
 
 /// Never twice, never lost, and never without an account of it. AWS took the text so many `times`; so many times its sender may not have been able to write that down.
