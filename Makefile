@@ -66,6 +66,7 @@ storm: ## send 10,000 messages while everything that can break does (SEED=… ME
 	@$(cloud) local/stack.py rig storm -- $(if $(SEED),--seed=$(SEED)) --messages=$(or $(MESSAGES),10000)
 
 fuzz: ## look for bytes that break what reads the words of others, ten minutes a target (TARGET=event SECONDS=600; wants a nightly compiler)
+	$(if $(filter-out $(fuzz_targets),$(TARGET)),$(error There is no fuzz target $(TARGET): choose from $(fuzz_targets)))
 	$(call tools_for,nightly fuzz)
 	@for target in $(or $(TARGET),$(fuzz_targets)); do \
 		echo "fuzzing $$target for $(or $(SECONDS),600) s" && mkdir -p $(found)/$$target && \

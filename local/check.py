@@ -51,7 +51,13 @@ def parts():
     return [
         Part("format", [["cargo", "fmt", "--all", "--check"]]),
         Part("lints", [["cargo", "clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"]]),
-        Part("dependencies", [[str(ROOT / ".venv" / "cargo" / "bin" / "cargo-deny"), "--workspace", "check", "licenses", "bans", "sources"]]),
+        Part(
+            "dependencies",
+            [
+                [str(ROOT / ".venv" / "cargo" / "bin" / "cargo-deny"), "--workspace", "check", "licenses", "bans", "sources"],
+                ["cargo", "tree", "--locked", "--depth=0", "--manifest-path=tests/hostile/fuzz/Cargo.toml"],
+            ],
+        ),
         Part(
             "template",
             [
