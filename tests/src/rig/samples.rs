@@ -252,6 +252,8 @@ async fn is_complete(world: &World) -> anyhow::Result<()> {
     for (queue, bodies) in sample.queues.iter().filter(|(queue, _)| *queue != DEAD) {
         anyhow::ensure!(!bodies.is_empty(), "nothing is in {queue}");
     }
+    let has_begun = sample.paths().contains("LimitsTable.stage.M.ours.M.alone.N");
+    anyhow::ensure!(has_begun, "no comparison with AWS's opt-outs has begun");
     Ok(())
 }
 
