@@ -244,7 +244,18 @@ class Doors:
             held = {name: value for name, value in row.items() if name not in ("settled", "provider_message_id", "price", "carrier_fee", "lease_until")}
             held |= {"message_id": str(id), "status": "held", "attempts": 0, "release_at": PAST, "due": f"bulk-{id.bytes[15] % 4}", "due_at": PAST}
             held |= {"changes": [{"status": "held", "at": row["created_at"]}]}
-            self.messages.put_item(Item=held)
+            self.put(held)
+
+    def put(self, row):
+        """Writes the row of a text, and reserves its money as whoever admits one does."""
+        reserved = row["reserved"]
+        self.messages.put_item(Item=row)
+        self.local.limits.update_item(
+            Key={"limit_id": f"budget/{reserved['month']}"},
+            UpdateExpression="ADD committed :amount, #class :amount",
+            ExpressionAttributeNames={"#class": row["class"]},
+            ExpressionAttributeValues={":amount": reserved["amount"]},
+        )
 
     def row_of(self, user):
         """Their latest text, once it is settled."""
@@ -460,7 +471,7 @@ def lost(doors):
         five_minutes_ago = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - 300))
         pending = {name: value for name, value in row.items() if name not in ("settled", "provider_message_id", "lease_until")}
         pending |= {"message_id": str(id), "status": "pending", "due": f"bulk-{id.bytes[15] % 4}", "due_at": PAST, "updated_at": five_minutes_ago}
-        doors.messages.put_item(Item=pending)
+        doors.put(pending)
         doors.reconcile()
 
 
