@@ -99,7 +99,7 @@ function keyed(parent, items, key, build) {
 }
 
 const pretty = (phone) => phone.replace(/^\+1(\d{3})(\d{3})(\d{4})$/, '+1 $1 $2 $3');
-const words = (name) => (name ?? '').replace(/^com\.allthrive\.sms\.|\.v\d+$/g, '').replaceAll('_', ' ');
+const words = (name) => String(name ?? '').replace(/^com\.allthrive\.sms\.|\.v\d+$/g, '').replaceAll('_', ' ');
 const dollars = new Intl.NumberFormat('en-US', { style: 'currency', currency: 'USD', minimumFractionDigits: 2, maximumFractionDigits: 6 });
 const price = (micros) => (micros === undefined || micros === null ? undefined : dollars.format(Number(micros) / 1e6));
 const parts = (n) => (n ? `${n} part${n === 1 ? '' : 's'}` : undefined);
@@ -524,7 +524,7 @@ function preparedFromBar() {
 async function publish(event) {
   const userId = event.data?.user_id, since = new Date().toISOString();
   await api('/console/events', 'POST', event);
-  toast(`Published: ${words(event.type)} to ${userId}.`);
+  toast(`Published: ${words(event.type) || 'an event without a type'} to ${userId ?? 'nobody'}.`);
   state.awaiting = { id: event.id, type: event.type, userId, since, until: Date.now() + 15_000 };
   const one = contacts().find((each) => each.userId === userId);
   if (one) open(one.id, document.body.dataset.view === 'rows' ? null : 'thread');
