@@ -89,7 +89,7 @@ bench: ## measure the release binaries against the Python baseline, and the lane
 schemas: ## write events/schemas/ anew from the Rust types
 	UPDATE_SCHEMAS=1 cargo test -p sms --test events schemas
 
-deny: ## licences, bans and sources of the dependencies
+deny: ## licences, bans and sources of the dependencies, and whether each Cargo.lock is true
 	$(call tools_for,cloud deny)
 	@$(cloud) local/check.py dependencies
 

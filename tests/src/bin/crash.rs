@@ -1,6 +1,7 @@
 //! `make crash`: kills every function at every call it makes, and prints what became of the texts.
 #![expect(clippy::print_stdout, reason = "that is what it is for")]
 
+use anyhow::Context;
 use journeys::rig::crash::{Scenario, Target, crash};
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 
@@ -13,7 +14,7 @@ async fn main() -> anyhow::Result<()> {
     let (mut wanted, mut every) = (Vec::new(), 1);
     while let Some(word) = words.next()? {
         match word {
-            Long("every") => every = words.value()?.parse::<usize>()?.max(1),
+            Long("every") => every = words.value()?.parse::<usize>().context("--every")?.max(1),
             Value(name) => wanted.push(scenario(&name.string()?)?),
             Long("help") | Short('h') => {
                 println!(

@@ -7,6 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use anyhow::Context;
 use journeys::rig::storm::{Progress, Report, storm};
 use lexopt::prelude::{Long, Short, ValueExt};
 
@@ -19,8 +20,8 @@ async fn main() -> anyhow::Result<()> {
     let (mut seed, mut messages) = (SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos().into(), 10_000);
     while let Some(word) = words.next()? {
         match word {
-            Long("seed") => seed = words.value()?.parse::<u64>()?,
-            Long("messages") => messages = words.value()?.parse::<usize>()?.max(1),
+            Long("seed") => seed = words.value()?.parse::<u64>().context("--seed")?,
+            Long("messages") => messages = words.value()?.parse::<usize>().context("--messages")?.max(1),
             Long("help") | Short('h') => {
                 println!("storm [--seed=N] [--messages=10000]: sends messages while everything that can break does, and says what became of them.");
                 return Ok(());
