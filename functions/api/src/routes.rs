@@ -49,18 +49,23 @@ const KNOWN_METHODS: [Method; 7] = [Method::GET, Method::HEAD, Method::POST, Met
 /// What no query may have: `lambda_http` would not survive it.
 const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 
+/// The most bytes that a path and a query have. Encoded they are three times as many, and a URL of more than 65,534 bytes `lambda_http` would not
+/// survive. API Gateway takes 10,240 for a request line and its headers.
+const LONGEST_URL: usize = 20_000;
+
 /// The event with the path and the query that were asked for. API Gateway decodes it: of `/v1/users/a%23b/opt-in` is left `/v1/users/a#b/opt-in`, which
 /// `lambda_http` would take for `/v1/users/a`. Host and scheme are left out: nothing here asks for them, the caller writes them, and of some
-/// `lambda_http` could make no URL, and would not survive it.
+/// `lambda_http` could make no URL, and would not survive it. What is longer than any URL of ours asks for the root, where nothing is.
 #[must_use]
 pub fn with_a_safe_url(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
         request.headers.remove(header::HOST);
         request.headers.remove("x-forwarded-proto");
         request.request_context.domain_name = None;
-        let path = request.raw_path.take().unwrap_or_default();
+        let asked = (request.raw_path.take().unwrap_or_default(), request.raw_query_string.take().unwrap_or_default());
+        let (path, query) = if asked.0.len() + asked.1.len() <= LONGEST_URL { asked } else { Default::default() };
         request.raw_path = Some(format!("/{}", utf8_percent_encode(path.strip_prefix('/').unwrap_or(&path), NOT_IN_A_PATH)));
-        request.raw_query_string = request.raw_query_string.take().map(|query| utf8_percent_encode(&query, NOT_IN_A_QUERY).to_string());
+        request.raw_query_string = Some(utf8_percent_encode(&query, NOT_IN_A_QUERY).to_string());
     }
     event
 }

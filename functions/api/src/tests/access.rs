@@ -70,6 +70,24 @@ async fn a_user_is_whom_the_path_names_whatever_the_name() {
 }
 
 #[tokio::test]
+async fn a_url_longer_than_any_of_ours_names_nothing_whatever_it_is_written_with() {
+    let stage = Stage::set().await;
+    for letter in ["a", " ", "%", "\u{fffd}", "^"] {
+        for length in [9_000, 20_001, 70_000, 1_000_000] {
+            let long = letter.repeat(length / letter.len());
+            let mut calls = ["rawPath", "rawQueryString"].map(|part| (part, Call::signed("GET", "/v1/costs")));
+            calls[0].1.event["rawPath"] = json!(format!("/v1/costs/{long}"));
+            calls[1].1.event["rawQueryString"] = json!(format!("other={long}"));
+            for (part, call) in calls {
+                let answer = stage.ask(call).await;
+                let expected = if part == "rawPath" || length > 20_000 { 404 } else { 422 };
+                assert_eq!(answer.status, expected, "{length} bytes of {letter:?} in {part}: {}", answer.text);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_request_is_answered_whatever_host_and_scheme_its_caller_writes() {
     let stage = Stage::set().await;
     for (name, value) in [("host", "1.2.3.999"), ("host", "a b"), ("host", "d:port"), ("x-forwarded-proto", "http, https"), ("x-forwarded-proto", "")]
