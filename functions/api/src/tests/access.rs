@@ -73,7 +73,7 @@ async fn a_user_is_whom_the_path_names_whatever_the_name() {
 async fn a_url_longer_than_any_of_ours_names_nothing_whatever_it_is_written_with() {
     let stage = Stage::set().await;
     for letter in ["a", " ", "%", "\u{fffd}", "^"] {
-        for length in [9_000, 20_001, 70_000, 1_000_000] {
+        for length in [9_000, 19_900, 20_001, 70_000, 1_000_000] {
             let long = letter.repeat(length / letter.len());
             let mut calls = ["rawPath", "rawQueryString"].map(|part| (part, Call::signed("GET", "/v1/costs")));
             calls[0].1.event["rawPath"] = json!(format!("/v1/costs/{long}"));
