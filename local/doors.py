@@ -30,6 +30,7 @@ PATIENCE_SECONDS = 20
 # After the last journey: long enough for a text to be sent and its receipt to come.
 SETTLING_SECONDS = 5
 PAST = "2026-01-01T00:00:00.000Z"
+CATEGORIES = ("battle_invitations", "battle_results", "battle_reminders", "streak_alerts", "achievements", "direct_messages")
 BLOCKS_US = "Phone has blocked SMS"
 DENIED = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
 
@@ -168,11 +169,11 @@ class Doors:
         return {action for page in pages for event in page["events"] for action in DENIED.findall(event["message"])}
 
     def person(self):
-        """Somebody like Ada, with another name and number."""
-        person = copy.deepcopy(self.recipients.get_item(Key={"user_id": "ada"})["Item"])
-        user, phone = f"door-{uuid.uuid4().hex[:12]}", number()
-        person |= {"user_id": user, "phone": phone, "consent": person["consent"] | {"phone": phone}}
-        person.pop("ledger", None)
+        """Somebody new who agreed to texts and has every switch on, whatever the people of the README have done since."""
+        user, phone, agreed = f"door-{uuid.uuid4().hex[:12]}", number(), time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+        person = {"user_id": user, "phone": phone, "phone_verified_at": agreed, "locale": "en-US", "time_zone": "America/New_York", "version": 0}
+        person |= {"consent": {"phone": phone, "given_at": agreed, "method": "settings_page"}, "sms_enabled": True}
+        person |= dict.fromkeys(CATEGORIES, True)
         self.recipients.put_item(Item=person)
         return user, phone
 
