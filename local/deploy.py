@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import cloud
 from cloud import ROOT, STATE, Fault
-from stack import build_environment, only_builder
+from stack import build_environment, only_builder, sam_scratch
 
 
 def main():
@@ -16,11 +16,11 @@ def main():
     ensure_account()
     STATE.mkdir(exist_ok=True)
     env = build_environment() | {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    with only_builder():
+    with only_builder(), sam_scratch() as scratch:
         for action in "build", "deploy":
             # On this terminal: `sam deploy` shows its change set and asks.
             command = ["sam", action, "--config-env", "production"]
-            code = os.spawnvpe(os.P_WAIT, command[0], command, env)
+            code = os.spawnvpe(os.P_WAIT, command[0], command, env | scratch)
             if code != 0:
                 return code
     return 0

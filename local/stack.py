@@ -305,12 +305,20 @@ def deploy(architecture, aws, log):
     env = loopback_environment(aws, build_environment())
     parameters = [f"Architecture={architecture}", f"QuietHours={quiet_hours()}", *pace(), *LOCAL_PARAMETERS]
     command = ["sam", "deploy", "--config-env", "local", "--no-progressbar", "--parameter-overrides", *parameters]
-    finish("sam deploy", command, env, log)
+    with sam_scratch() as scratch:
+        finish("sam deploy", command, env | scratch, log)
     formation = cloud.client(cloud.local_session(), "cloudformation", aws)
     outputs = cloud.outputs(formation.describe_stacks(StackName=STACK_NAME)["Stacks"][0])
     # The host in ApiUrl resolves in browsers only; the emulator has the same API at a path that everybody can reach.
     api, _, _ = urllib.parse.urlsplit(outputs["ApiUrl"]).hostname.partition(".")
     return outputs | {"ApiUrl": f"{aws}/_aws/execute-api/{api}/$default"}
+
+
+@contextmanager
+def sam_scratch():
+    """The environment in which sam's temporary files end with it: `sam deploy` leaves a folder of each function that it packs."""
+    with tempfile.TemporaryDirectory(prefix="sam-", dir=STATE) as folder:
+        yield {"TMPDIR": folder}
 
 
 def pace():

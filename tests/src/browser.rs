@@ -24,13 +24,15 @@ pub struct Browser {
     pub client: Client,
     scripts_off: AtomicBool,
     _driver: Driver,
+    // After the driver, which writes to it until it has ended.
+    _folder: Folder,
 }
 
-/// What runs the browser, and where that keeps its things: both gone when dropped.
-struct Driver {
-    process: Child,
-    profile: PathBuf,
-}
+/// What runs the browser. Both end when it is dropped.
+struct Driver(Child);
+
+/// Where a driver and its browser keep their things. Gone when dropped.
+struct Folder(PathBuf);
 
 /// A command of the Chrome `DevTools` Protocol, by way of chromedriver.
 #[derive(Debug)]
@@ -39,10 +41,10 @@ struct DevTools(&'static str, Value);
 impl Browser {
     /// Starts it, 1400 pixels wide.
     pub async fn open() -> anyhow::Result<Self> {
-        let (process, port) = driver().await?;
-        let driver = Driver { process, profile: std::env::temp_dir().join(format!("journeys-{}", uuid::Uuid::new_v4())) };
+        let folder = Folder::create()?;
+        let (driver, port) = driver(&folder).await?;
         let arguments = [
-            &format!("--user-data-dir={}", driver.profile.display()),
+            &format!("--user-data-dir={}/profile", folder.0.display()),
             "--headless=new",
             "--no-sandbox",
             "--disable-gpu",
@@ -55,7 +57,7 @@ impl Browser {
         let capabilities = json!({"goog:chromeOptions": {"args": arguments}}).as_object().cloned().context("capabilities")?;
         let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
         let client = builder.capabilities(capabilities).connect(&format!("http://127.0.0.1:{port}")).await?;
-        Ok(Self { client, scripts_off: AtomicBool::new(false), _driver: driver })
+        Ok(Self { client, scripts_off: AtomicBool::new(false), _driver: driver, _folder: folder })
     }
 
     /// The element with this `data-testid`, as soon as it is there.
@@ -123,10 +125,11 @@ impl Browser {
 }
 
 /// A driver, and its port. It takes a free port of IPv4 and wants the same one of IPv6, which another driver may have taken meanwhile: then it ends, and another is begun.
-async fn driver() -> anyhow::Result<(Child, String)> {
+async fn driver(folder: &Folder) -> anyhow::Result<(Driver, String)> {
     for _ in 0..10 {
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
+            .env("TMPDIR", &folder.0)
             .stdout(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true)
@@ -135,7 +138,7 @@ async fn driver() -> anyhow::Result<(Child, String)> {
         let mut lines = BufReader::new(process.stdout.take().context("no output")?).lines();
         while let Some(line) = lines.next_line().await? {
             if let Some((_, port)) = line.split_once("successfully on port ") {
-                return Ok((process, port.trim_end_matches('.').to_owned()));
+                return Ok((Driver(process), port.trim_end_matches('.').to_owned()));
             }
         }
     }
@@ -145,11 +148,24 @@ async fn driver() -> anyhow::Result<(Child, String)> {
 /// A test that fails half-way closes nothing, and the browser, a child of the driver, would outlive both.
 impl Drop for Driver {
     fn drop(&mut self) {
-        if let Some(group) = self.process.id() {
+        if let Some(group) = self.0.id() {
             let _ = std::process::Command::new("kill").args(["-KILL", "--", &format!("-{group}")]).status();
         }
-        // The last process of it may still be writing.
-        let gone = || std::fs::remove_dir_all(&self.profile).is_ok() || !self.profile.exists();
+    }
+}
+
+impl Folder {
+    fn create() -> anyhow::Result<Self> {
+        let path = std::env::temp_dir().join(format!("journeys-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&path).with_context(|| format!("no folder {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // The last process of the browser may still be writing.
+        let gone = || std::fs::remove_dir_all(&self.0).is_ok() || !self.0.exists();
         let _ = (0..100).find(|_| {
             gone() || {
                 std::thread::sleep(Duration::from_millis(10));
