@@ -52,7 +52,8 @@ def environment(name):
     requirements = ROOT / "local" / "requirements-{}.txt".format(name)
     place = ROOT / ".venv" / name
     stamp = place / "made-from"
-    wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
+    # Its programs name the folder that they were made in.
+    wanted = hashlib.sha256("\n".join([requirements.read_text(), sys.version, str(place)]).encode()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return
     try:
