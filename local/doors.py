@@ -9,7 +9,6 @@ import argparse
 import copy
 import json
 import os
-import random
 import re
 import signal
 import time
@@ -24,13 +23,14 @@ import cloud
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from cloud import Fault
-from ring import Local
+from ring import Local, number
 
 PATIENCE_SECONDS = 20
 # After the last journey: long enough for a text to be sent and its receipt to come.
 SETTLING_SECONDS = 5
 PAST = "2026-01-01T00:00:00.000Z"
-CATEGORIES = ("battle_invitations", "battle_results", "battle_reminders", "streak_alerts", "achievements", "direct_messages")
+# What a row has only once its text was sent.
+DONE = ("settled", "provider_message_id", "price", "carrier_fee", "lease_until")
 BLOCKS_US = "Phone has blocked SMS"
 DENIED = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
 
@@ -130,7 +130,6 @@ class Doors:
         self.stack = local.stack
         self.iam = self.stack.client("iam")
         self.table = self.stack.table
-        self.recipients = self.table("RecipientsTable")
         self.messages = self.table("MessagesTable")
 
     def policy(self, function):
@@ -167,15 +166,6 @@ class Doors:
             logGroupName=f"/aws/lambda/{self.stack.name}-{function}", startTime=int(since * 1000)
         )
         return {action for page in pages for event in page["events"] for action in DENIED.findall(event["message"])}
-
-    def person(self):
-        """Somebody new who agreed to texts and has every switch on, whatever the people of the README have done since."""
-        user, phone, agreed = f"door-{uuid.uuid4().hex[:12]}", number(), time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
-        person = {"user_id": user, "phone": phone, "phone_verified_at": agreed, "locale": "en-US", "time_zone": "America/New_York", "version": 0}
-        person |= {"consent": {"phone": phone, "given_at": agreed, "method": "settings_page"}, "sms_enabled": True}
-        person |= dict.fromkeys(CATEGORIES, True)
-        self.recipients.put_item(Item=person)
-        return user, phone
 
     def call(self, method, path, body=None, token=None):
         """A request to the API, by a backend or with a person's token; answers with its status and body."""
@@ -234,23 +224,20 @@ class Doors:
         except urllib.error.HTTPError as error:
             return error.code, None
 
-    def held(self, user, phone, texts):
+    def held(self, user, texts):
         """Texts that waited for a morning that is over."""
         self.local.send("battle_invitation", user)
-        row = self.row_of(user)
-        if not row:
-            return
-        for _ in range(texts):
-            id = uuid.uuid4()
-            held = {name: value for name, value in row.items() if name not in ("settled", "provider_message_id", "price", "carrier_fee", "lease_until")}
-            held |= {"message_id": str(id), "status": "held", "attempts": 0, "release_at": PAST, "due": f"bulk-{id.bytes[15] % 4}", "due_at": PAST}
-            held |= {"changes": [{"status": "held", "at": row["created_at"]}]}
-            self.put(held)
+        if row := self.row_of(user):
+            for _ in range(texts):
+                self.put_another(row, status="held", release_at=PAST)
 
-    def put(self, row):
-        """Writes the row of a text, and reserves its money as whoever admits one does."""
-        reserved = row["reserved"]
-        self.messages.put_item(Item=row)
+    def put_another(self, row, status, **more):
+        """Writes the row of a text like that of `row`, with nothing done but its first step, and reserves its money as whoever admits one does."""
+        id, reserved = uuid.uuid4(), row["reserved"]
+        another = {name: value for name, value in row.items() if name not in DONE}
+        another |= {"message_id": str(id), "status": status, "changes": [{"status": status, "at": row["created_at"]}], "attempts": 0}
+        another |= {"due": f"bulk-{id.bytes[15] % 4}", "due_at": PAST} | more
+        self.messages.put_item(Item=another)
         self.local.limits.update_item(
             Key={"limit_id": f"budget/{reserved['month']}"},
             UpdateExpression="ADD committed :amount, #class :amount",
@@ -278,10 +265,6 @@ class Doors:
     def reconcile(self, times=1):
         for _ in range(times):
             self.local.call("reconciler", {})
-
-
-def number():
-    return f"+1312559{random.randrange(10_000):04}"
 
 
 # Where the records of each function come from.
@@ -313,17 +296,17 @@ def unreadable_for_the_last_time(function):
 
 def invitation(doors):
     """An invitation is sent."""
-    doors.local.send("battle_invitation", doors.person()[0])
+    doors.local.send("battle_invitation", doors.local.person()[0])
 
 
 def code(doors):
     """A code is sent."""
-    doors.local.send("phone_verification", *doors.person())
+    doors.local.send("phone_verification", *doors.local.person())
 
 
 def code_again(doors):
     """A code is said once more."""
-    user, phone = doors.person()
+    user, phone = doors.local.person()
     doors.local.send("phone_verification", user, phone)
     key = {"limit_id": f"code/{user}/{phone}"}
     limits, deadline = doors.table("LimitsTable"), time.monotonic() + PATIENCE_SECONDS
@@ -348,17 +331,17 @@ def no_slot(doors):
 
 def help_(doors):
     """HELP is answered, with a link to the settings."""
-    doors.texts_us(doors.person()[1], "HELP")
+    doors.texts_us(doors.local.person()[1], "HELP")
 
 
 def stop(doors):
     """STOP is obeyed."""
-    doors.texts_us(doors.person()[1], "STOP")
+    doors.texts_us(doors.local.person()[1], "STOP")
 
 
 def plain_stop(doors):
     """"Please stop texting me" is confirmed, and then AWS's list has the number."""
-    doors.texts_us(doors.person()[1], "Please stop texting me")
+    doors.texts_us(doors.local.person()[1], "Please stop texting me")
 
 
 def afresh(function, journey):
@@ -386,7 +369,7 @@ def blocked(doors):
 
 def invited(doors):
     """The row of an invitation that is settled."""
-    user, _ = doors.person()
+    user, _ = doors.local.person()
     doors.local.send("battle_invitation", user)
     return doors.row_of(user)
 
@@ -442,43 +425,37 @@ def a_life(doors):
 
 def release(doors):
     """A held text is released in the morning."""
-    user, phone = doors.person()
-    doors.held(user, phone, 1)
+    user, _ = doors.local.person()
+    doors.held(user, 1)
     doors.reconcile()
 
 
 def digest(doors):
     """Three held texts become one."""
-    user, phone = doors.person()
-    doors.held(user, phone, 3)
+    user, _ = doors.local.person()
+    doors.held(user, 3)
     doors.reconcile()
 
 
 def unwanted(doors):
     """A held text that nobody wants any more gives back what was reserved for it."""
-    user, phone = doors.person()
-    doors.held(user, phone, 1)
-    doors.recipients.update_item(Key={"user_id": user}, UpdateExpression="SET sms_enabled = :no", ExpressionAttributeValues={":no": False})
+    user, _ = doors.local.person()
+    doors.held(user, 1)
+    doors.local.recipients.update_item(Key={"user_id": user}, UpdateExpression="SET sms_enabled = :no", ExpressionAttributeValues={":no": False})
     doors.reconcile()
 
 
 def lost(doors):
     """A text that no lane may have is found."""
-    user, phone = doors.person()
-    doors.local.send("battle_invitation", user)
-    row = doors.row_of(user)
-    if row:
-        id = uuid.uuid4()
+    if row := invited(doors):
         five_minutes_ago = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - 300))
-        pending = {name: value for name, value in row.items() if name not in ("settled", "provider_message_id", "lease_until")}
-        pending |= {"message_id": str(id), "status": "pending", "due": f"bulk-{id.bytes[15] % 4}", "due_at": PAST, "updated_at": five_minutes_ago}
-        doors.put(pending)
+        doors.put_another(row, status="pending", updated_at=five_minutes_ago)
         doors.reconcile()
 
 
 def ended_code(doors):
     """A code that nobody gave back comes to its end."""
-    user, phone = doors.person()
+    user, phone = doors.local.person()
     doors.local.send("phone_verification", user, phone)
     row = doors.row_of(user)
     if row:
