@@ -12,8 +12,6 @@ import os
 import platform
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.parse
